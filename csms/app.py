@@ -1,0 +1,151 @@
+"""The composition root: builds the parts from the settings, joins them, and ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import structlog
+
+from csms.clock import SystemClock
+from csms.domain.errors import ConfigurationError, StorageError
+from csms.domain.station import MessageLogPolicy, StationIdentity
+from csms.gateway.connection import Services
+from csms.gateway.server import Gateway, GatewayOptions
+from csms.gateway.socket import SocketLimits
+from csms.gateway.wheel import TimerWheel
+from csms.http.server import HttpServer, build
+from csms.ocpp import v16
+from csms.ports import Clock, Policy
+from csms.settings import Settings
+from csms.storage import SqliteStorage, open_storage
+from csms.storage.secrets import station_key_matches, token_hmac
+
+_log = structlog.get_logger(__name__)
+
+TOKEN_REFRESH_S = 1.0
+"""How soon a token changed by another process (the command line) counts here; machine seconds."""
+SEEN_FLUSH_S = 30.0
+"""How often "last heard" is written; machine seconds."""
+
+
+async def serve(settings: Settings) -> int:
+    """Run the server until SIGTERM or SIGINT and return the process's exit code.
+
+    Raises `ConfigurationError` where it can't start: the message says what to change.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    clock = SystemClock()
+    async with _storage(settings, clock) as (storage, secret):
+        wheel = TimerWheel(clock.machine_s)
+        gateway = _gateway(settings, clock, storage, secret, wheel)
+        http = _bind_http(settings, storage)
+        try:
+            ocpp_port = await gateway.listen(settings.ocpp_host, settings.ocpp_port)
+        except OSError as error:
+            raise ConfigurationError(_port_problem("ocpp", settings.ocpp_host, settings.ocpp_port, error)) from error
+        async with asyncio.TaskGroup() as tasks:
+            background = [
+                tasks.create_task(wheel.run()),
+                tasks.create_task(_every(TOKEN_REFRESH_S, storage.refresh_tokens)),
+                tasks.create_task(_every(SEEN_FLUSH_S, _as_async(gateway.flush_seen))),
+            ]
+            tasks.create_task(http.run())
+            gc.freeze()
+            _log.info("server.ready", ocpp_port=ocpp_port, http_port=http.port)
+            await stop.wait()
+            _log.info("server.draining", stations=len(gateway.directory))
+            gateway.flush_seen()
+            await gateway.drain(settings.drain_timeout_s)
+            http.stop()
+            for task in background:
+                task.cancel()
+    _log.info("server.stopped")
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[tuple[SqliteStorage, bytes]]:
+    storage, secret = await open_storage(settings, clock=clock)
+    try:
+        yield storage, secret
+    finally:
+        await storage.close()
+
+
+def _gateway(
+    settings: Settings, clock: Clock, storage: SqliteStorage, secret: bytes, wheel: TimerWheel
+) -> Gateway:
+    services = Services(
+        clock=clock,
+        storage=storage,
+        message_log=storage.message_log,
+        wheel=wheel,
+        policy=Policy(
+            heartbeat_interval_s=settings.heartbeat_interval_s,
+            accept_unknown_tokens=settings.token_policy == "accept-all",
+        ),
+        tokens=storage.tokens,
+        token_hmac=lambda uid, kind: token_hmac(secret, uid, kind),
+        new_id=lambda: uuid.uuid4().hex,
+        next_ocpp_id=storage.next_ocpp_id,
+    )
+
+    def key_matches(identity: StationIdentity | None, presented: bytes) -> bool:
+        return station_key_matches(secret, identity, presented)
+
+    return Gateway(
+        services=services,
+        dialects={v16.DIALECT.subprotocol: v16.DIALECT},
+        key_matches=key_matches,
+        options=GatewayOptions(
+            limits=SocketLimits(
+                max_frame_bytes=settings.max_frame_bytes,
+                handshake_timeout_s=settings.handshake_timeout_s,
+                ping_interval_s=settings.ping_interval_s,
+                ping_timeout_s=settings.ping_timeout_s,
+            ),
+            max_nesting=settings.max_nesting,
+            accept_unknown_stations=settings.station_policy == "accept-all",
+            missing_subprotocol=None if settings.missing_subprotocol == "refuse" else settings.missing_subprotocol,
+            message_log=MessageLogPolicy(settings.message_log),
+        ),
+    )
+
+
+def _bind_http(settings: Settings, storage: SqliteStorage) -> HttpServer:
+    try:
+        return HttpServer(build(not_ready=storage.healthy), host=settings.http_host, port=settings.http_port)
+    except OSError as error:
+        raise ConfigurationError(_port_problem("http", settings.http_host, settings.http_port, error)) from error
+
+
+def _port_problem(name: str, host: str, port: int, error: OSError) -> str:
+    return (
+        f"{name}_host {host}, {name}_port {port}: can't listen there ({error.strerror or error}). "
+        f"Another process may hold the port; choose another one with {name}_port or CSMS_{name.upper()}_PORT."
+    )
+
+
+async def _every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(period_s)
+        try:
+            await work()
+        except StorageError as error:
+            _log.error("background.failed", problem=str(error))
+
+
+def _as_async(work: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        work()
+
+    return run

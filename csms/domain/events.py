@@ -1,0 +1,132 @@
+"""What stations tell, translated from any OCPP version; values are checked, units are SI.
+
+`device_at` is the station's own timestamp as it wrote it and `device_at_us` the same in UTC
+microseconds, None where it could not be read. Judging it is the use cases' business.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from csms.domain.metering import Sample, SignedValue
+
+
+class Booted(Struct, frozen=True, kw_only=True):
+    """The station has started and presents itself."""
+
+    vendor: str
+    model: str
+    serial: str | None = None
+    firmware: str | None = None
+    details: str = "{}"
+    """JSON object of what else it said (iccid, imsi, meter type and serial, box serial)."""
+
+
+class HeartbeatReceived(Struct, frozen=True):
+    """The station is alive and wants the time."""
+
+
+class StatusReported(Struct, frozen=True, kw_only=True):
+    """A connector changed its status; evse 0 is the station itself."""
+
+    evse: int
+    connector: int
+    status: str
+    error: str | None
+    """None: no error."""
+    info: str | None = None
+    vendor_error: str | None = None
+    device_at_us: int | None = None
+
+
+class AuthorizationRequested(Struct, frozen=True, kw_only=True):
+    """A token was presented."""
+
+    uid: str
+    token_type: str
+
+
+class TransactionStartReported(Struct, frozen=True, kw_only=True):
+    """The station has started a transaction and wants our id for it."""
+
+    evse: int
+    connector: int
+    uid: str
+    token_type: str
+    device_at: str
+    device_at_us: int | None
+    meter_wh: float
+    reservation_id: int | None = None
+
+
+class TransactionStopReported(Struct, frozen=True, kw_only=True):
+    """The station has ended a transaction; its id may be wrong."""
+
+    ocpp_id: str | None
+    """None where the station said null or nothing."""
+    uid: str | None
+    token_type: str
+    device_at: str
+    device_at_us: int | None
+    meter_wh: float
+    reason: str | None
+    samples: tuple[Sample, ...] = ()
+    signed: tuple[SignedValue, ...] = ()
+
+
+class SamplesReported(Struct, frozen=True, kw_only=True):
+    """The meter of an EVSE was read."""
+
+    evse: int
+    connector: int
+    ocpp_id: str | None
+    samples: tuple[Sample, ...]
+    signed: tuple[SignedValue, ...] = ()
+
+
+class VendorDataReceived(Struct, frozen=True, kw_only=True):
+    """A vendor's own message."""
+
+    vendor_id: str
+    message_id: str | None
+    data: str | None
+
+
+class NoticeReceived(Struct, frozen=True, kw_only=True):
+    """A station's notice that only needs to be kept: firmware, diagnostics, log and security notices."""
+
+    kind: str
+    """`firmware.status`, `diagnostics.status`, `log.status`, `signed-firmware.status`, `security.event`."""
+    data: str
+    """JSON object of its members."""
+
+
+class CertificateRequested(Struct, frozen=True, kw_only=True):
+    """The station wants its certificate signed."""
+
+    csr: str
+
+
+class UnreadableReceived(Struct, frozen=True, kw_only=True):
+    """A transaction message that even repair could not make readable; kept raw, so that nothing is lost."""
+
+    kind: str
+    """`transaction.start`, `transaction.stop` or `samples`."""
+    action: str
+    payload: bytes
+    problem: str
+
+
+StationEvent = (
+    Booted
+    | HeartbeatReceived
+    | StatusReported
+    | AuthorizationRequested
+    | TransactionStartReported
+    | TransactionStopReported
+    | SamplesReported
+    | VendorDataReceived
+    | NoticeReceived
+    | CertificateRequested
+    | UnreadableReceived
+)

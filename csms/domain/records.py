@@ -1,0 +1,215 @@
+"""What must be durable before an answer leaves.
+
+Each record's fields stand in the order of the writer's statement for it, and hold only integers
+(UTC microseconds), reals, text and blobs. `*_token_hmac` is resolved to the token's id by the store.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class StationRegistered(Struct, frozen=True, gc=False):
+    """A station nobody registered was accepted (`station_policy = accept-all`); keeps an existing row."""
+
+    station_id: str
+    at_us: int
+
+
+class StationConnected(Struct, frozen=True, gc=False):
+    """A station's authenticated connection opened."""
+
+    ocpp_version: str
+    security_profile: int
+    at_us: int
+    station_id: str
+
+
+class StationDisconnected(Struct, frozen=True, gc=False):
+    """A station's connection ended and no newer one had replaced it."""
+
+    at_us: int
+    station_id: str
+
+
+class StationSeen(Struct, frozen=True, gc=False):
+    """Something was received from the station; flushed now and then, never awaited."""
+
+    at_us: int
+    station_id: str
+
+
+class StationBooted(Struct, frozen=True, gc=False):
+    """What the station said of itself at boot, and what it was answered."""
+
+    vendor: str
+    model: str
+    serial: str | None
+    firmware: str | None
+    boot_details: str
+    boot_status: str
+    booted_at_us: int
+    station_id: str
+
+
+class ConnectorStatusRecorded(Struct, frozen=True, gc=False):
+    """A connector's newest status; the store refuses to overwrite a newer one with an older one."""
+
+    station_id: str
+    site_id: str | None
+    evse: int
+    connector: int
+    status: str
+    error: str | None
+    info: str | None
+    vendor_error: str | None
+    at_us: int
+    device_at_us: int | None
+    received_at_us: int
+
+
+class TokenSeen(Struct, frozen=True, gc=False):
+    """A token nobody registered was used in a transaction; keeps an existing row."""
+
+    id: str
+    uid: str
+    type: str
+    hmac: bytes
+    at_us: int
+
+
+class TransactionOpened(Struct, frozen=True, gc=False):
+    """A transaction began (or, with `orphan` 1, its end came without its beginning).
+
+    A start is the same start by station, EVSE, connector, token, device time and meter, whatever its id. An
+    orphan is the same orphan by its id alone, which is therefore derived from all that its stop says.
+    """
+
+    id: str
+    ocpp_id: str
+    station_id: str
+    site_id: str | None
+    evse: int
+    connector: int
+    token_hmac: bytes | None
+    token_verdict: str | None
+    started_at_us: int
+    device_started_at: str
+    received_at_us: int
+    meter_start_wh: float | None
+    reservation_id: int | None
+    orphan: int
+
+
+class TransactionClosed(Struct, frozen=True, gc=False):
+    """A transaction ended; a station's own report overrides an end that was only inferred."""
+
+    ended_at_us: int
+    device_ended_at: str | None
+    end_received_at_us: int
+    meter_stop_wh: float | None
+    stop_reason: str | None
+    stop_token_hmac: bytes | None
+    closed_by: str
+    id: str
+
+
+class SampleRecorded(Struct, frozen=True, gc=False):
+    """One wide meter sample."""
+
+    station_id: str
+    site_id: str | None
+    evse: int
+    connector: int
+    transaction_id: str | None
+    at_us: int
+    device_at_us: int | None
+    received_at_us: int
+    context: str
+    energy_wh: float | None
+    power_w: float | None
+    current_l1_a: float | None
+    current_l2_a: float | None
+    current_l3_a: float | None
+    voltage_l1_v: float | None
+    voltage_l2_v: float | None
+    voltage_l3_v: float | None
+    soc_ratio: float | None
+    frequency_hz: float | None
+    temperature_c: float | None
+    extra: str
+    quality: int
+
+
+class SignedValueRecorded(Struct, frozen=True, gc=False):
+    """A signed meter value, byte for byte."""
+
+    station_id: str
+    site_id: str | None
+    evse: int
+    transaction_id: str | None
+    at_us: int
+    received_at_us: int
+    context: str
+    measurand: str
+    encoding: str
+    data: bytes
+    device_at_us: int | None = None
+    """The station's own timestamp, trusted or not: it tells a resent value from a new one."""
+
+
+class EventRecorded(Struct, frozen=True, gc=False):
+    """One line of the log that everybody who watches follows; the store numbers it in commit order."""
+
+    kind: str
+    station_id: str | None
+    site_id: str | None
+    at_us: int
+    data: bytes
+    """JSON object."""
+
+
+class RawKept(Struct, frozen=True, gc=False):
+    """A message that could not be read but must not be lost."""
+
+    station_id: str
+    site_id: str | None
+    at_us: int
+    action: str
+    payload: bytes
+    problem: str
+
+
+class CommandRecorded(Struct, frozen=True, gc=False):
+    """The newest state of a command to a station; by id, newer overwrites older."""
+
+    id: str
+    station_id: str
+    site_id: str | None
+    name: str
+    action: str
+    state: str
+    request: bytes
+    response: bytes | None
+    error: str | None
+    created_at_us: int
+    sent_at_us: int | None
+    final_at_us: int | None
+
+
+Record = (
+    StationRegistered
+    | StationConnected
+    | StationDisconnected
+    | StationSeen
+    | StationBooted
+    | ConnectorStatusRecorded
+    | TokenSeen
+    | TransactionOpened
+    | TransactionClosed
+    | SampleRecorded
+    | SignedValueRecorded
+    | EventRecorded
+    | RawKept
+    | CommandRecorded
+)

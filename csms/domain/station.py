@@ -1,0 +1,76 @@
+"""A charging station: who it is, and the live state that its connection owns."""
+
+from __future__ import annotations
+
+import enum
+import re
+
+from msgspec import Struct, field
+
+from csms.domain.transaction import Transaction
+
+STATION_ID = re.compile(r"[A-Za-z0-9*_=:+|@.\-]{1,48}")
+"""What a station may be called (api.md "Station"); `.` and `..` are excluded besides."""
+
+
+def is_station_id(text: str) -> bool:
+    """Tell whether `text` may name a station (after one percent-decoding)."""
+    return STATION_ID.fullmatch(text) is not None and text not in {".", ".."}
+
+
+class Registration(str, enum.Enum):
+    """Whether a station may work with this central system; the words are the standard's."""
+
+    ACCEPTED = "Accepted"
+    PENDING = "Pending"
+    REJECTED = "Rejected"
+
+
+class MessageLogPolicy(str, enum.Enum):
+    """Which raw frames of a station are kept."""
+
+    ALL = "all"
+    ERRORS = "errors"
+    OFF = "off"
+
+
+class StationIdentity(Struct, frozen=True, kw_only=True):
+    """What the handshake must know of a station."""
+
+    id: str
+    """In the case it was registered with."""
+    site_id: str | None
+    managed: bool
+    registration: Registration
+    message_log: MessageLogPolicy
+    key_hmac: bytes | None
+    """None: no key is asked for."""
+    previous_key_hmac: bytes | None
+    """Still accepted while the station has not yet taken over the new one."""
+
+
+class ConnectorState(Struct):
+    """The newest status of a connector."""
+
+    status: str
+    error: str | None
+    at_us: int
+
+
+class StationState(Struct, kw_only=True):
+    """All that the use cases of a station's messages may know; loaded once at connect.
+
+    `transactions` holds every open transaction and the newest ended ones (bounded), by OCPP id.
+    """
+
+    id: str
+    site_id: str | None
+    managed: bool
+    registration: Registration
+    boot_answer: Registration | None = None
+    """What this connection answered to the last boot; None before the first."""
+    connectors: dict[tuple[int, int], ConnectorState] = field(
+        default_factory=dict[tuple[int, int], ConnectorState]
+    )
+    """By (evse, connector); (0, 0) is the station itself."""
+    transactions: dict[str, Transaction] = field(default_factory=dict[str, Transaction])

@@ -1,0 +1,1 @@
+"""Where stations connect: sockets, handshakes, and the way from a frame to its durable answer."""

@@ -1,0 +1,403 @@
+"""One connected station: frames in, durable answers out, our calls beside them; all in callbacks.
+
+Its calls are handled in their order. A call waits only for a look-up that the call before it needs;
+commits are not waited for: answers leave in the commit's callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from csms.domain.commands import CommandResult, CommandState, RawCommand
+from csms.domain.errors import NotConnected, RecordRefused
+from csms.domain.events import StationEvent, UnreadableReceived
+from csms.domain.records import CommandRecorded, RawKept
+from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
+from csms.domain.token import Token
+from csms.gateway.socket import StationSocket
+from csms.gateway.wheel import TimerWheel
+from csms.ocpp.dialect import Decoded, Dialect
+from csms.ocpp.rpc.errors import ErrorKind, Refusal
+from csms.ocpp.rpc.peer import CallDone, CallReceived, CloseNeeded, Ignored, Peer, TextToSend
+from csms.ports import Clock, Context, Found, Lookup, MessageLog, Outcome, Policy, Storage
+from csms.usecases import dispatch
+
+_log = structlog.get_logger(__name__)
+
+OPEN_CALLS_LIMIT = 64
+"""A station with so many calls unanswered is not read from until some are answered."""
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """What every connection of this process shares."""
+
+    clock: Clock
+    storage: Storage
+    message_log: MessageLog
+    wheel: TimerWheel
+    policy: Policy
+    tokens: Mapping[bytes, Token]
+    token_hmac: Callable[[str, str], bytes]
+    new_id: Callable[[], str]
+    next_ocpp_id: Callable[[], int]
+
+
+class Connection:
+    """Joins a socket, a peer, a dialect and the use cases for one station."""
+
+    def __init__(
+        self,
+        *,
+        identity: StationIdentity,
+        socket: StationSocket,
+        dialect: Dialect,
+        services: Services,
+        max_nesting: int,
+        closed: Callable[[Connection, str], None],
+    ) -> None:
+        """Serve `identity` over `socket`; nothing is handled before `start` brings the state."""
+        self.identity = identity
+        self.dialect = dialect
+        self.connected_at_us = services.clock.now_us()
+        self.last_seen_us = self.connected_at_us
+        self._socket = socket
+        self._services = services
+        self._closed = closed
+        self._state: StationState | None = None
+        self._peer = Peer(
+            dialect.error_codes, version=dialect.version, new_message_id=services.new_id, max_nesting=max_nesting
+        )
+        self._waiting: deque[CallReceived] = deque()
+        self._blocked = True
+        self._draining = False
+        self._ended = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._commands: dict[int, _OpenCommand] = {}
+        self._deadline_s: float | None = None
+        self._frames: dict[int, str] = {}
+
+    # --- lifetime
+
+    def start(self, state: StationState) -> None:
+        """Begin to handle calls, from those that waited for the state."""
+        self._state = state
+        self._unblock()
+
+    def drain(self) -> None:
+        """Take no new calls; answers that wait for their commit still leave."""
+        self._draining = True
+        self._waiting.clear()
+
+    def end(self, code: int, reason: str) -> None:
+        """Close for a stated reason; nothing is handled from now on."""
+        self._finish(reason)
+        self._socket.close(code, reason)
+
+    def closed(self, reason: str) -> None:
+        """Take note that the socket is gone (`SocketOwner`)."""
+        self._finish(reason)
+        self._closed(self, reason)
+
+    def _finish(self, reason: str) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._waiting.clear()
+        self._frames.clear()
+        for task in self._tasks:
+            task.cancel()
+        for done in self._peer.disconnect():
+            self._command_done(done)
+        _log.debug("connection.ended", station=self.identity.id, reason=reason)
+
+    # --- station's calls
+
+    def received(self, text: str) -> None:
+        """Take one frame."""
+        if self._ended:
+            return
+        self.last_seen_us = self._services.clock.now_us()
+        for event in self._peer.receive(text):
+            match event:
+                case CallReceived():
+                    self._frames[event.handle] = text
+                    self._call_received(event)
+                case CallDone():
+                    self._log_frame("in", text, None)
+                    self._command_done(event)
+                case TextToSend():
+                    self._log_frame("in", text, event.deviation)
+                    self._send(event.text, deviation=event.deviation)
+                case Ignored():
+                    self._log_frame("in", text, event.problem)
+                case CloseNeeded():
+                    self._log_frame("in", text, event.reason)
+                    self.end(event.code, event.reason)
+        self._pump_commands()
+        self._balance_reading()
+
+    def _call_received(self, call: CallReceived) -> None:
+        if self._draining:
+            self._frames.pop(call.handle, None)
+        elif self._blocked:
+            self._waiting.append(call)
+        else:
+            self._decode(call)
+
+    def _decode(self, call: CallReceived) -> None:
+        now_us = self._services.clock.now_us()
+        frame = self._frames.pop(call.handle, "")
+        try:
+            decoded = self.dialect.decode(call.action, call.payload, now_us)
+        except Exception as error:  # a fault of ours in reading one message must not cost the others
+            _log.exception("call.unreadable", station=self.identity.id, action=call.action)
+            self._log_frame("in", frame, f"internal: {error!r}")
+            self._keep_raw(call, f"decode failed: {error!r}")
+            return
+        if isinstance(decoded, Decoded):
+            self._log_frame("in", frame, "; ".join(decoded.deviations) or None)
+            self._handle(call, decoded.event, now_us, {}, repaired=bool(decoded.deviations))
+        else:
+            self._log_frame("in", frame, f"refused: {decoded.description}")
+            self._refuse(call.handle, decoded)
+
+    def _handle(
+        self, call: CallReceived, event: StationEvent, now_us: int, found: Mapping[Lookup, Found], *, repaired: bool
+    ) -> None:
+        services, state = self._services, self._state
+        assert state is not None  # noqa: S101 - `start` brought it before anything was let through
+        try:
+            outcome = dispatch.handle(state, event, self._context(now_us, found, repaired=repaired))
+        except Exception as error:  # as above; the message is kept raw, so that nothing is lost
+            _log.exception("call.failed", station=self.identity.id, action=call.action)
+            self._keep_raw(call, f"handling failed: {error!r}")
+            return
+        if not isinstance(outcome, Outcome):
+            self._blocked = True
+            self._spawn(self._look_up(call, event, now_us, {**found}, outcome, repaired=repaired))
+        elif outcome.records:
+            services.storage.submit(outcome.records, lambda error: self._committed(call, outcome, error))
+        else:
+            self._answer(call, outcome)
+
+    async def _look_up(
+        self,
+        call: CallReceived,
+        event: StationEvent,
+        now_us: int,
+        found: dict[Lookup, Found],
+        lookup: Lookup,
+        *,
+        repaired: bool,
+    ) -> None:
+        if lookup in found:
+            _log.error("lookup.repeated", station=self.identity.id, lookup=type(lookup).__name__)
+            self._refuse(call.handle, Refusal(ErrorKind.INTERNAL, "a look-up did not help"))
+        else:
+            found[lookup] = await self._services.storage.look_up(self.identity.id, lookup)
+            self._blocked = False
+            self._handle(call, event, now_us, found, repaired=repaired)
+            if self._blocked:
+                return
+        self._unblock()
+
+    def _unblock(self) -> None:
+        self._blocked = False
+        while self._waiting and not self._blocked and not self._ended:
+            self._decode(self._waiting.popleft())
+        self._balance_reading()
+
+    # --- answers
+
+    def _committed(self, call: CallReceived, outcome: Outcome, error: Exception | None) -> None:
+        if self._ended:
+            return
+        if error is None:
+            self._answer(call, outcome)
+        elif isinstance(error, RecordRefused):
+            # The state took for granted what is not stored: nothing is handled on it any more.
+            _log.error("store.refused", station=self.identity.id, action=call.action, problem=str(error))
+            self._blocked = True
+            self._spawn(self._keep_refused(call, str(error)))
+        else:
+            _log.error("store.failed", station=self.identity.id, action=call.action, problem=str(error))
+            self.end(1011, "the message could not be stored; send it again")
+        self._balance_reading()
+
+    async def _keep_refused(self, call: CallReceived, problem: str) -> None:
+        """Keep raw what the store's rules refuse; the state that counted on it is loaded anew."""
+        self._state = await self._services.storage.load_state(self.identity.id)
+        self._keep_raw(call, problem)
+        self._unblock()
+
+    def _keep_raw(self, call: CallReceived, problem: str) -> None:
+        """Keep a message that could not be handled, and answer it so that the station's queue drains."""
+        services, state = self._services, self._state
+        kind = self.dialect.transaction_messages.get(call.action)
+        now_us = services.clock.now_us()
+        if kind is None or state is None:
+            record = RawKept(
+                self.identity.id, self.identity.site_id, now_us, call.action, call.payload, problem
+            )
+            services.storage.submit((record,), _log_failure)
+            self._refuse(call.handle, Refusal(ErrorKind.INTERNAL, "kept, but it could not be handled"))
+            return
+        event = UnreadableReceived(kind=kind, action=call.action, payload=call.payload, problem=problem)
+        outcome = dispatch.handle(state, event, self._context(now_us, {}, repaired=False))
+        assert isinstance(outcome, Outcome)  # noqa: S101 - an unreadable message names nothing to look up
+        services.storage.submit(outcome.records, lambda error: self._kept(call, outcome, error))
+
+    def _kept(self, call: CallReceived, outcome: Outcome, error: Exception | None) -> None:
+        if error is None:
+            self._answer(call, outcome)
+        elif not self._ended:
+            self.end(1011, "the message could not be stored; send it again")
+
+    def _answer(self, call: CallReceived, outcome: Outcome) -> None:
+        if self._ended:
+            return
+        payload = self.dialect.encode(call.action, outcome.answer)
+        if isinstance(payload, Refusal):
+            self._refuse(call.handle, payload)
+        else:
+            for text in self._peer.answer(call.handle, payload):
+                self._send(text)
+
+    def _refuse(self, handle: int, refusal: Refusal) -> None:
+        for text in self._peer.refuse(handle, refusal):
+            self._send(text, deviation=refusal.description)
+
+    def _send(self, text: str, *, deviation: str | None = None) -> None:
+        self._log_frame("out", text, deviation)
+        self._socket.send(text)
+
+    # --- our calls
+
+    async def call(self, command: RawCommand) -> CommandResult:
+        """Queue a call of ours and return how it ended; every change of its state is recorded."""
+        if self._ended or self._draining:
+            raise NotConnected(f"{self.identity.id} is not connected")
+        payload = self.dialect.check_call(command.action, command.payload)
+        handle = self._peer.call(
+            command.action,
+            payload,
+            priority=command.priority,
+            now_s=self._services.clock.machine_s(),
+            timeout_s=command.timeout_s,
+            expires_s=command.expires_s,
+        )
+        done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
+        open_command = _OpenCommand(command=command, done=done, created_at_us=self._services.clock.now_us())
+        self._commands[handle] = open_command
+        self._record_command(open_command, CommandState.QUEUED)
+        self._pump_commands()
+        return await done
+
+    def _pump_commands(self) -> None:
+        if self._ended or not self._commands:
+            return
+        now_s = self._services.clock.machine_s()
+        while (ready := self._peer.next_call(now_s)) is not None:
+            handle, text = ready
+            open_command = self._commands[handle]
+            open_command.sent_at_us = self._services.clock.now_us()
+            self._record_command(open_command, CommandState.SENT)
+            self._send(text)
+        deadline_s = self._peer.next_deadline_s()
+        if deadline_s is not None and (self._deadline_s is None or deadline_s < self._deadline_s):
+            self._deadline_s = deadline_s
+            self._services.wheel.at(deadline_s, self._expire_commands)
+
+    def _expire_commands(self) -> None:
+        self._deadline_s = None
+        if not self._ended:
+            for done in self._peer.expire(self._services.clock.machine_s()):
+                self._command_done(done)
+            self._pump_commands()
+
+    def _command_done(self, event: CallDone) -> None:
+        open_command = self._commands.pop(event.handle)
+        self._record_command(open_command, event.outcome.state, event.outcome)
+        if not open_command.done.done():
+            open_command.done.set_result(event.outcome)
+
+    def _record_command(
+        self, open_command: _OpenCommand, state: CommandState, result: CommandResult | None = None
+    ) -> None:
+        command = open_command.command
+        record = CommandRecorded(
+            id=command.id,
+            station_id=self.identity.id,
+            site_id=self.identity.site_id,
+            name=command.name,
+            action=command.action,
+            state=state.value,
+            request=command.payload,
+            response=result.response if result else None,
+            error=msgspec.json.encode(result.error).decode() if result and result.error else None,
+            created_at_us=open_command.created_at_us,
+            sent_at_us=open_command.sent_at_us,
+            final_at_us=self._services.clock.now_us() if state.final else None,
+        )
+        self._services.storage.submit((record,), _log_failure)
+
+    # --- the rest
+
+    def _context(self, now_us: int, found: Mapping[Lookup, Found], *, repaired: bool) -> Context:
+        services = self._services
+        return Context(
+            received_at_us=now_us,
+            policy=services.policy,
+            tokens=services.tokens,
+            token_hmac=services.token_hmac,
+            new_id=services.new_id,
+            next_ocpp_id=services.next_ocpp_id,
+            found=found,
+            repaired=repaired,
+        )
+
+    def _balance_reading(self) -> None:
+        if not self._socket.paused_by("store") and self._services.storage.congested():
+            self._socket.pause_reading("store")
+            self._services.storage.when_relieved(lambda: self._socket.resume_reading("store"))
+        if self._peer.open_calls > OPEN_CALLS_LIMIT:
+            self._socket.pause_reading("open calls")
+        else:
+            self._socket.resume_reading("open calls")
+
+    def _log_frame(self, direction: str, frame: str, deviation: str | None) -> None:
+        policy = self.identity.message_log
+        if policy is MessageLogPolicy.ALL or (policy is MessageLogPolicy.ERRORS and deviation is not None):
+            self._services.message_log.append(
+                self.identity.id, self._services.clock.now_us(), direction, frame, deviation
+            )
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception:  # whatever the store answers, this station alone reconnects and is loaded anew
+            _log.exception("connection.failed", station=self.identity.id)
+            self.end(1011, "the store did not answer; try again")
+
+
+class _OpenCommand(Struct, kw_only=True):
+    command: RawCommand
+    done: asyncio.Future[CommandResult]
+    created_at_us: int
+    sent_at_us: int | None = None
+
+
+def _log_failure(error: Exception | None) -> None:
+    if error is not None:
+        _log.error("store.failed", problem=str(error))

@@ -1,0 +1,1 @@
+"""HTTP: what pages and REST share."""

@@ -1,0 +1,50 @@
+"""What a version of OCPP must be able to do for the gateway."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from csms.domain.answers import StationAnswer
+from csms.domain.events import StationEvent
+from csms.ocpp.rpc.errors import ErrorKind, Refusal
+
+
+class Decoded(Struct, frozen=True):
+    """A station's call in the trade's words, with what had to be repaired to read it."""
+
+    event: StationEvent
+    deviations: tuple[str, ...] = ()
+
+
+class Dialect(Protocol):
+    """One OCPP version: pure functions between payloads and domain values."""
+
+    version: str
+    """As the API names it: `1.6`, `2.0.1`."""
+    subprotocol: str
+    """As the WebSocket handshake names it: `ocpp1.6`, `ocpp2.0.1`."""
+    error_codes: dict[ErrorKind, str]
+    """This version's name of each kind of CALLERROR."""
+
+    transaction_messages: dict[str, str]
+    """The actions that are never refused, each with the `kind` of its `UnreadableReceived`."""
+
+    def decode(self, action: str, payload: bytes, received_at_us: int) -> Decoded | Refusal:
+        """Read a station's call; strict first, repaired if need be.
+
+        A transaction message that can't be read even so becomes `UnreadableReceived`, never a refusal.
+        """
+        ...
+
+    def encode(self, action: str, answer: StationAnswer) -> bytes | Refusal:
+        """Shape an answer as this version's CALLRESULT payload: compact JSON, members in the schema's order."""
+        ...
+
+    def check_call(self, action: str, payload: bytes) -> bytes:
+        """Check a call of ours strictly and return it as compact JSON, members in the schema's order.
+
+        Raises `csms.domain.errors.Invalid` naming the path, also for an action that a central system can't send.
+        """
+        ...

@@ -1,0 +1,170 @@
+"""A dialect made of tables: rows say how each action is read, answered and checked; this does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from csms.domain.answers import Forbidden, StationAnswer
+from csms.domain.errors import Invalid
+from csms.domain.events import StationEvent, UnreadableReceived
+from csms.ocpp.dialect import Decoded
+from csms.ocpp.repair import Repairs, repair
+from csms.ocpp.rpc.errors import ErrorKind, Refusal
+from csms.ocpp.schemas import Fault, Json, find_fault, request_schema
+
+Request = TypeVar("Request", bound=Struct)
+
+_UNREADABLE = (ValueError, RecursionError)
+"""What decoding raises: msgspec's errors and UnicodeDecodeError are ValueErrors."""
+
+
+class Reading(Struct, frozen=True):
+    """The circumstances of reading one message."""
+
+    received_at_us: int
+    repaired: bool = False
+    """Whether the message had to be repaired."""
+    dropped: bool = False
+    """Whether the repair left out an element of a list."""
+
+
+class Untranslatable(Exception):
+    """The payload fits its schema and yet means nothing that the domain could take."""
+
+    def __init__(self, fault: Fault) -> None:
+        """Say why."""
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+class Inbound(Struct, Generic[Request], frozen=True, kw_only=True):
+    """How one action of a station is read and answered."""
+
+    request: type[Request]
+    translate: Callable[[Request, Reading], StationEvent]
+    """Raises `Untranslatable`."""
+    answer: Callable[[StationAnswer], Struct | None]
+    """Return the response, None where that is no answer to this action."""
+    unreadable: str | None = None
+    """For transaction messages, which must be kept and answered whatever they hold: the kind of `UnreadableReceived`."""
+
+
+class Outbound(Struct, frozen=True):
+    """One action of ours: what is asked, and what a station answers."""
+
+    request: type[Struct]
+    response: type[Struct]
+
+
+class _Route(Struct, frozen=True):
+    """A row of the inbound table with its decoder."""
+
+    decode: Callable[[bytes], Any]
+    row: Inbound[Any]
+
+
+class TableDialect:
+    """One OCPP version (see `csms.ocpp.dialect.Dialect`)."""
+
+    def __init__(  # the tables are the version
+        self,
+        *,
+        version: str,
+        subprotocol: str,
+        package: str,
+        error_codes: dict[ErrorKind, str],
+        inbound: Mapping[str, Inbound[Any]],
+        outbound: Mapping[str, Outbound],
+        repairs: Repairs,
+    ) -> None:
+        """Build the decoders; `package` is the version's name inside the `ocpp` package."""
+        self.version = version
+        self.subprotocol = subprotocol
+        self.error_codes = error_codes
+        self.inbound = inbound
+        self.outbound = outbound
+        self._package = package
+        self._repairs = repairs
+        self._routes = {
+            action: _Route(msgspec.json.Decoder(row.request).decode, row) for action, row in inbound.items()
+        }
+        self._encode = msgspec.json.Encoder().encode
+
+    def decode(self, action: str, payload: bytes, received_at_us: int) -> Decoded | Refusal:
+        """Read a station's call; strict first, repaired if need be."""
+        route = self._routes.get(action)
+        if route is None:
+            return self._refuse(action)
+        try:
+            event = route.row.translate(route.decode(payload), Reading(received_at_us))
+        except (*_UNREADABLE, Untranslatable):
+            return self._decode_repaired(route.row, action, payload, received_at_us)
+        return Decoded(event)
+
+    def encode(self, action: str, answer: StationAnswer) -> bytes | Refusal:
+        """Shape an answer as a CALLRESULT payload."""
+        if isinstance(answer, Forbidden):
+            return Refusal(ErrorKind.SECURITY, answer.reason[:255])
+        route = self._routes.get(action)
+        response = None if route is None else route.row.answer(answer)
+        if response is None:
+            return Refusal(ErrorKind.INTERNAL, f"no answer to {action} is known here"[:255])
+        return self._encode(response)
+
+    def check_call(self, action: str, payload: bytes) -> bytes:
+        """Check a call of ours strictly; return it compact, members in the schema's order."""
+        row = self.outbound.get(action)
+        if row is None:
+            raise Invalid(f"{action} is no action that a central system can send in OCPP {self.version}")
+        try:
+            value: Json = msgspec.json.decode(payload)
+        except _UNREADABLE as error:
+            raise Invalid("payload: is not valid JSON") from error
+        fault = find_fault(request_schema(self._package, action), value, date_times=True)
+        if fault is not None:
+            raise Invalid(str(fault))
+        try:
+            return self._encode(msgspec.convert(value, row.request))
+        except _UNREADABLE as error:
+            raise Invalid("payload: does not fit its schema") from error
+
+    def _refuse(self, action: str) -> Refusal:
+        # OCPP-J 1.6 table 7: NotSupported is for actions that are known and not for this side.
+        if action in self.outbound:
+            return Refusal(ErrorKind.NOT_SUPPORTED, "a central system sends this action and does not take it")
+        return Refusal(ErrorKind.NOT_IMPLEMENTED, f"this action is unknown in OCPP {self.version}")
+
+    def _decode_repaired(
+        self, row: Inbound[Any], action: str, payload: bytes, received_at_us: int
+    ) -> Decoded | Refusal:
+        try:
+            value: Json = msgspec.json.decode(payload)
+        except _UNREADABLE:
+            return self._give_up(row, action, payload, Fault(ErrorKind.FORMAT, "", "is not valid JSON"), ())
+        schema = request_schema(self._package, action)
+        repaired = repair(schema, action, value, self._repairs)
+        deviations = repaired.deviations or ("payload: read leniently",)
+        try:
+            request = msgspec.convert(repaired.value, row.request)
+            reading = Reading(received_at_us, repaired=True, dropped=repaired.dropped)
+            return Decoded(row.translate(request, reading), deviations)
+        except Untranslatable as error:
+            fault = error.fault
+        except _UNREADABLE:
+            fault = find_fault(schema, repaired.value)
+            fault = fault or Fault(ErrorKind.FORMAT, "", "does not fit its schema")
+        return self._give_up(row, action, payload, fault, repaired.deviations)
+
+    def _give_up(
+        self, row: Inbound[Any], action: str, payload: bytes, fault: Fault, deviations: tuple[str, ...]
+    ) -> Decoded | Refusal:
+        problem = str(fault)
+        if row.unreadable is None:
+            return Refusal(fault.kind, problem)
+        # OCPP 1.6 §4.7, §4.8, §4.10: no check may keep a transaction message from being answered.
+        event = UnreadableReceived(kind=row.unreadable, action=action, payload=payload, problem=problem)
+        return Decoded(event, (*deviations, problem))

@@ -1,0 +1,150 @@
+"""The edges of the application core: what it asks of the world, in one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from csms.domain.answers import StationAnswer
+from csms.domain.commands import CommandResult, RawCommand
+from csms.domain.records import Record
+from csms.domain.station import StationIdentity, StationState
+from csms.domain.token import Token
+from csms.domain.transaction import StartKey, Transaction
+
+
+class Clock(Protocol):
+    """Site time and machine time (see `csms.clock`)."""
+
+    def now_us(self) -> int:
+        """Return site time in UTC microseconds."""
+        ...
+
+    def machine_s(self) -> float:
+        """Return machine time in monotonic seconds."""
+        ...
+
+
+class TransactionByStart(Struct, frozen=True):
+    """Find the station's transaction with this natural key."""
+
+    key: StartKey
+
+
+class TransactionByOcppId(Struct, frozen=True):
+    """Find the station's newest transaction with this OCPP id, orphans included."""
+
+    ocpp_id: str
+
+
+class TransactionById(Struct, frozen=True):
+    """Find the station's transaction with our own id; an orphan's is derived from its stop."""
+
+    id: str
+
+
+class TokenByHmac(Struct, frozen=True):
+    """Find a token that the index does not hold (yet)."""
+
+    hmac: bytes
+
+
+class OpenTransactionsOfToken(Struct, frozen=True):
+    """Count the token's open transactions at all stations."""
+
+    hmac: bytes
+
+
+Lookup = TransactionByStart | TransactionByOcppId | TransactionById | TokenByHmac | OpenTransactionsOfToken
+Found = Transaction | Token | int | None
+
+
+class Outcome(Struct, frozen=True):
+    """What a use case decided: the answer, and the records that must be durable before it leaves."""
+
+    answer: StationAnswer
+    records: tuple[Record, ...] = ()
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """Settings that use cases obey."""
+
+    heartbeat_interval_s: int = 300
+    accept_unknown_tokens: bool = False
+    """`token_policy = accept-all`."""
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """The world as a use case may see it: time, chance and look-ups are arguments."""
+
+    received_at_us: int
+    policy: Policy
+    tokens: Mapping[bytes, Token]
+    """The in-memory index, by HMAC."""
+    token_hmac: Callable[[str, str], bytes]
+    """(uid, type) → key of the index."""
+    new_id: Callable[[], str]
+    """A fresh opaque id."""
+    next_ocpp_id: Callable[[], int]
+    """A fresh 1.6 transaction id from a durable block: above 0, below 2³¹, never reused."""
+    found: Mapping[Lookup, Found]
+    """Answers to the look-ups that an earlier try asked for."""
+    repaired: bool = False
+    """Whether the message had to be repaired before it could be read."""
+
+
+class Storage(Protocol):
+    """Where records become durable and state is read back."""
+
+    def submit(self, records: Sequence[Record], done: Callable[[Exception | None], None]) -> None:
+        """Queue `records` as one unit; `done(None)` on the event loop after the commit, `done(error)` if it failed.
+
+        Units commit in the order of submission, many in one commit; one that fails fails alone.
+        """
+        ...
+
+    def congested(self) -> bool:
+        """Tell whether producers should stop reading for now."""
+        ...
+
+    def when_relieved(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once on the event loop when the congestion is over."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until every unit submitted so far is committed or has failed."""
+        ...
+
+    async def find_station(self, station_id: str) -> StationIdentity | None:
+        """Return the station by its id without regard to case."""
+        ...
+
+    async def load_state(self, station_id: str) -> StationState:
+        """Return the live state of a station after everything submitted before is settled."""
+        ...
+
+    async def look_up(self, station_id: str, lookup: Lookup) -> Found:
+        """Answer one look-up after everything submitted before is settled."""
+        ...
+
+
+class StationLink(Protocol):
+    """A way to ask a connected station something."""
+
+    async def call(self, station_id: str, command: RawCommand) -> CommandResult:
+        """Queue a command and return how it ended.
+
+        Raises `NotConnected` where the station has no connection on this node and `Invalid` where the
+        payload breaks the schema or a central system can't send that action; nothing was sent then.
+        """
+        ...
+
+
+class MessageLog(Protocol):
+    """The bounded log of raw frames; losing a line of it is allowed, waiting for it is not."""
+
+    def append(self, station_id: str, at_us: int, direction: str, frame: str, deviation: str | None) -> None:
+        """Keep a frame (`direction` "in" or "out"); redaction happens on the writer's thread."""
+        ...

@@ -1,0 +1,349 @@
+"""Typed settings from one TOML file and the environment; whatever can't be meant is refused with its place and remedy."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import secrets
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Struct
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from csms.domain.errors import ConfigurationError
+
+ENVIRONMENT_PREFIX = "CSMS_"
+CONFIG_VARIABLE = "CSMS_CONFIG"
+"""Names the settings file itself (the commands' `--config`); every other `CSMS_…` is a setting."""
+
+SLOWEST_REASONABLE_HEARTBEAT_S = 30
+_SQLITE = "sqlite+aiosqlite:///"
+_TOKEN_BYTES = 24
+_TOKEN_LENGTH_MIN = 16
+_VALUE_SHOWN_MAX = 60
+_DAYS_MAX = 36_500
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Days = Annotated[int, Field(ge=1, le=_DAYS_MAX)]
+
+
+class Settings(BaseSettings):
+    """What an operator may decide; fields that others are judged by come first."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+    ocpp_host: str = "0.0.0.0"  # noqa: S104 - chargers are on the network, never on this machine
+    """Address on which chargers are listened for."""
+    ocpp_port: Port = 9000
+    """Port for chargers; 0 takes any free one."""
+    http_host: str = "127.0.0.1"
+    """Address of the HTTP side; any but a loopback address needs `api_token`."""
+    http_port: Port = 8080
+    """Port of the HTTP side; 0 takes any free one."""
+    api_token: SecretStr | None = None
+    """What HTTP clients must present; always asked for where it is set. At least 16 characters."""
+
+    database_url: str = "sqlite+aiosqlite:///headroom.sqlite3"
+    """The store; a relative path is taken from the working folder."""
+    secret_file: Path = Path("headroom.secret")
+    """The secret behind charger keys and token look-ups; made at the first start, readable by its owner only."""
+
+    station_policy: Literal["known", "accept-all"] = "known"
+    """`accept-all` registers unknown chargers, unmanaged and without a key."""
+    token_policy: Literal["known", "accept-all"] = "known"  # noqa: S105 - no secret
+    """`accept-all` lets unknown tokens charge."""
+    missing_subprotocol: Literal["1.6", "refuse"] = "1.6"
+    """The OCPP version of a charger that names none; `refuse` turns it away."""
+
+    allow_fast_heartbeat: bool = False
+    """Permit a `heartbeat_interval_s` under 30; for tests and benches."""
+    heartbeat_interval_s: Annotated[int, Field(ge=1, le=86_400)] = 300
+    """How often a charger is asked to say that it lives."""
+    call_timeout_s: Seconds = 30.0
+    """How long a charger may take to answer a call of ours."""
+    handshake_timeout_s: Seconds = 10.0
+    """How long a new connection may take to become a WebSocket."""
+    ping_interval_s: Seconds = 20.0
+    """A connection that was silent for so long is pinged."""
+    ping_timeout_s: Seconds = 20.0
+    """A connection that stays silent for so long after the ping is closed."""
+    drain_timeout_s: Seconds = 20.0
+    """How long a stop waits for what is under way."""
+
+    max_frame_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
+    """A longer message closes its connection (1009)."""
+    max_nesting: Annotated[int, Field(ge=8, le=256)] = 64
+    """JSON nested deeper is refused."""
+
+    message_log: Literal["all", "errors", "off"] = "all"
+    """Which raw messages are kept of a charger that registers itself by connecting."""
+    message_log_days: Days = 14
+    """Raw messages older than this are deleted."""
+    message_log_bytes: Annotated[int, Field(ge=1024 * 1024, le=1024**4)] = 1024**3
+    """The oldest raw messages are deleted above this size."""
+    samples_retention_days: Days = 90
+    """Meter samples older than this are deleted."""
+
+    log_format: Literal["json", "console", "auto"] = "auto"
+    """`auto` is console on a terminal and JSON elsewhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe log line that is written."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the base class's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, and nothing else speak."""
+        return env_settings, init_settings
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_numbers(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, bool) and info.field_name != "allow_fast_heartbeat":
+            raise _refused("can't be true or false")  # pydantic would read 1 or 0
+        return value
+
+    @field_validator("ocpp_host", "http_host")
+    @classmethod
+    def _named_address(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9.:_%-]+", value):
+            raise _refused("must be an address or a host name, without a port or a scheme")
+        return value
+
+    @field_validator("http_port")
+    @classmethod
+    def _port_of_its_own(cls, value: int, info: ValidationInfo) -> int:
+        if value != 0 and value == info.data.get("ocpp_port"):
+            raise _refused("is the same as ocpp_port; give each its own")
+        return value
+
+    @field_validator("api_token")
+    @classmethod
+    def _token_guards_the_network(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        host = info.data.get("http_host", "127.0.0.1")
+        if value is None and not is_loopback(host):
+            raise _refused(
+                f"{host} can be reached by others, and no api_token is set. Keep http_host at 127.0.0.1, "
+                f'or add this line (made for you just now): api_token = "{secrets.token_urlsafe(_TOKEN_BYTES)}"',
+                blame="http_host",
+            )
+        if value is not None and len(value.get_secret_value()) < _TOKEN_LENGTH_MIN:
+            raise _refused(
+                f"must have at least {_TOKEN_LENGTH_MIN} characters; one made for you just now: "
+                f"{secrets.token_urlsafe(_TOKEN_BYTES)}"
+            )
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _engine_that_exists(cls, value: str) -> str:
+        if value.startswith("postgresql"):
+            raise _refused(f"PostgreSQL is not supported yet; use {_SQLITE}FILE")
+        if not value.startswith(_SQLITE) or not value.removeprefix(_SQLITE).partition("?")[0].strip("/"):
+            raise _refused(
+                f"must be {_SQLITE}FILE (three slashes and a relative path, four and an absolute one)"
+            )
+        if value.removeprefix(_SQLITE).startswith(":memory:"):
+            raise _refused("a store in memory forgets what was acknowledged; name a file")
+        return value
+
+    @field_validator("heartbeat_interval_s")
+    @classmethod
+    def _heartbeat_with_measure(cls, value: int, info: ValidationInfo) -> int:
+        if value < SLOWEST_REASONABLE_HEARTBEAT_S and not info.data.get("allow_fast_heartbeat", False):
+            raise _refused(
+                f"must be at least {SLOWEST_REASONABLE_HEARTBEAT_S} (or set allow_fast_heartbeat = true, for a bench)"
+            )
+        return value
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach what listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def load(path: Path | None) -> Settings:
+    """Return the settings of the file at `path` (None: the built-in ones) with the environment's on top.
+
+    Raises `ConfigurationError` naming every problem at once, each with its line or variable and its remedy.
+    """
+    source = _Source.of(path)
+    problems = [*_unknown_in_file(source), *_unknown_in_environment(os.environ)]
+    values = {name: value for name, value in source.values.items() if name in Settings.model_fields}
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        problems += [_explained(detail, source) for detail in error.errors(include_url=False)]
+    else:
+        if not problems:
+            return settings
+    raise ConfigurationError("\n".join(problems))
+
+
+def effective(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield each setting's name and its value as TOML writes it, secrets hidden."""
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        yield name, "(set, hidden)" if isinstance(value, SecretStr) else _without_password(_as_toml(value))
+
+
+def environment_name(setting: str) -> str:
+    """Return the variable that overrides a setting."""
+    return ENVIRONMENT_PREFIX + setting.upper()
+
+
+class _Source(Struct, frozen=True):
+    """The settings file, kept for finding the line of a key."""
+
+    path: Path | None
+    text: str
+    values: dict[str, Any]
+
+    @classmethod
+    def of(cls, path: Path | None) -> _Source:
+        if path is None:
+            return cls(None, "", {})
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise ConfigurationError(f"{path}: can't be read ({error.strerror or error})") from error
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(
+                f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8"
+            ) from error
+        try:
+            return cls(path, text, tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{path}: is not TOML: {error}. A line reads: name = value") from error
+
+    def place(self, key: str) -> str:
+        return f"{self.path}, line {_line_of(self.text, key)}"
+
+
+def _line_of(text: str, key: str) -> int:
+    """Return the line on which a top-level key begins: the one after the longest readable beginning without it."""
+    lines = text.splitlines()
+    begins = 1
+    for count in range(1, len(lines) + 1):
+        try:
+            known = tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        if key in known:
+            break
+        begins = count + 1
+    return begins
+
+
+def _unknown_in_file(source: _Source) -> Iterator[str]:
+    for name, value in source.values.items():
+        if name in Settings.model_fields:
+            continue
+        if isinstance(value, dict):
+            yield f"{source.place(name)}: there are no tables; write its settings without the heading [{name}]"
+        else:
+            yield f"{source.place(name)}: {name} is not a setting{_meant(name, list(Settings.model_fields))}"
+
+
+def _unknown_in_environment(environment: Mapping[str, str]) -> Iterator[str]:
+    known = [environment_name(name) for name in Settings.model_fields]
+    for name in environment:
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in {*known, CONFIG_VARIABLE}:
+            yield f"environment, {name}: is not a setting{_meant(name.upper(), known)}"
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else "; remove it (docs/operator-guide.md lists all settings)"
+
+
+def _explained(detail: ErrorDetails, source: _Source) -> str:
+    context = detail.get("ctx", {})
+    name = str(context.get("blame") or detail["loc"][0])
+    variable = next((key for key in os.environ if key.upper() == environment_name(name)), None)
+    if variable is not None and os.environ[variable] != "":
+        place = f"environment, {variable}"
+    elif name in source.values:
+        place = source.place(name)
+    else:
+        place = "built-in default"
+    if "blame" in context:
+        return f"{place}: {name}: {detail['msg']}"
+    return f"{place}: {name} = {_shown(name, detail['input'])}: {_rule(detail)}"
+
+
+def _shown(name: str, value: object) -> str:
+    if name == "api_token":
+        return "(hidden)"
+    text = _without_password(_as_toml(value))
+    return text if len(text) <= _VALUE_SHOWN_MAX else text[:_VALUE_SHOWN_MAX] + "…"
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"(://[^:/@]*:)[^@/]*@", r"\1…@", url)
+
+
+def _as_toml(value: object) -> str:
+    if value is None:
+        return "(not set)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(letter if letter.isprintable() else "�" for letter in text) + '"'
+
+
+_RULES = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "finite_number": "must be a finite number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "path_type": "must be a path in quotes",
+    "string_type": "must be text in quotes",
+}
+"""pydantic's kinds of error in the words of somebody who edits a file; all others keep pydantic's."""
+
+
+def _rule(detail: ErrorDetails) -> str:
+    rule = _RULES.get(detail["type"])
+    return detail["msg"] if rule is None else rule.format(**detail.get("ctx", {}))
+
+
+def _refused(problem: str, **context: str) -> PydanticCustomError:
+    # The text goes in as a value: braces in it are no placeholders.
+    return PydanticCustomError("refused", "{problem}", {"problem": problem, **context})

@@ -1,0 +1,127 @@
+"""How each record is written on SQLite, in the order in which one commit writes the types.
+
+The order lets what is referred to come first: stations, tokens, starts, ends, readings. Within a type
+records stay in the order of submission; a statement's parameters are the record's fields in their order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct, msgpack
+from msgspec.structs import astuple
+
+from csms.domain import records as r
+from csms.storage import own_records as own
+
+TOKEN_ID = "(SELECT id FROM tokens WHERE hmac = ?)"  # noqa: S105 - no secret
+_RENAMED = {"token_hmac": "token_id", "stop_token_hmac": "stop_token_id"}
+_DIGEST_BYTES = 8
+_encode = msgpack.Encoder().encode
+
+
+class Statement(Struct, frozen=True):
+    """A statement and what makes a record its parameters."""
+
+    sql: str
+    parameters: Callable[[Any], tuple[Any, ...]] = astuple
+
+
+def _insert(table: str, record: type[Struct], conflict: str = "", *, also: tuple[str, ...] = ()) -> str:
+    fields = record.__struct_fields__
+    columns = ", ".join([_RENAMED.get(name, name) for name in fields] + list(also))
+    values = ", ".join([TOKEN_ID if name in _RENAMED else "?" for name in fields] + ["?"] * len(also))
+    return f"INSERT INTO {table} ({columns}) VALUES ({values}) {conflict}"  # noqa: S608 - our own names
+
+
+def _upsert(table: str, record: type[Struct], key: tuple[str, ...], *, where: str = "") -> str:
+    assignments = ", ".join(f"{name} = excluded.{name}" for name in record.__struct_fields__ if name not in key)
+    return _insert(table, record, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {assignments} {where}")
+
+
+def sample_digest(sample: r.SampleRecorded) -> int:
+    """Return 64 bits of what a station said in a sample, without what we made of it (see `SampleRow`)."""
+    fields = astuple(sample)
+    return _digest((fields[3], *fields[8:21]))
+
+
+def signed_value_digest(value: r.SignedValueRecorded) -> int:
+    """Return 64 bits of a signed value."""
+    return _digest((value.context, value.measurand, value.encoding, value.data))
+
+
+def _digest(said: tuple[Any, ...]) -> int:
+    digest = hashlib.blake2b(_encode(said), digest_size=_DIGEST_BYTES).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _sample(sample: r.SampleRecorded) -> tuple[Any, ...]:
+    fields = astuple(sample)
+    return (*fields, _digest((fields[3], *fields[8:21])))
+
+
+def _signed_value(value: r.SignedValueRecorded) -> tuple[Any, ...]:
+    return (*astuple(value), signed_value_digest(value))
+
+
+STATEMENTS: dict[type[Struct], Statement] = {
+    own.IdBlockReserved: Statement(_insert("id_blocks", own.IdBlockReserved)),
+    r.StationRegistered: Statement(
+        "INSERT INTO stations (id, created_at_us) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    ),
+    own.StationAdded: Statement(_insert("stations", own.StationAdded)),
+    r.StationConnected: Statement(
+        "UPDATE stations SET ocpp_version = ?1, security_profile = ?2, connected_at_us = ?3, "
+        "last_seen_at_us = max(coalesce(last_seen_at_us, ?3), ?3) WHERE id = ?4"
+    ),
+    r.StationDisconnected: Statement("UPDATE stations SET disconnected_at_us = ? WHERE id = ?"),
+    r.StationSeen: Statement(
+        "UPDATE stations SET last_seen_at_us = max(coalesce(last_seen_at_us, ?1), ?1) WHERE id = ?2"
+    ),
+    r.StationBooted: Statement(
+        "UPDATE stations SET vendor = ?, model = ?, serial = ?, firmware = ?, boot_details = ?, "
+        "boot_status = ?, booted_at_us = ? WHERE id = ?"
+    ),
+    r.ConnectorStatusRecorded: Statement(
+        _upsert(
+            "connectors",
+            r.ConnectorStatusRecorded,
+            ("station_id", "evse", "connector"),
+            where="WHERE excluded.at_us >= connectors.at_us",
+        )
+    ),
+    r.TokenSeen: Statement(
+        "INSERT INTO tokens (id, uid, type, hmac, status, created_at_us) VALUES (?, ?, ?, ?, 'Seen', ?) "
+        "ON CONFLICT DO NOTHING"
+    ),
+    # The condition makes a conflict with a registered token fail on NOT NULL, which nothing else here can.
+    own.TokenAdded: Statement(
+        _insert(
+            "tokens",
+            own.TokenAdded,
+            "ON CONFLICT (hmac) DO UPDATE SET uid = excluded.uid, "
+            "status = CASE tokens.status WHEN 'Seen' THEN excluded.status END, "
+            "expires_at_us = excluded.expires_at_us, group_name = excluded.group_name, "
+            "max_concurrent = excluded.max_concurrent, note = excluded.note",
+        )
+    ),
+    r.TransactionOpened: Statement(_insert("transactions", r.TransactionOpened, "ON CONFLICT DO NOTHING")),
+    # The station's own report overrides an inferred end; after that nothing changes any more.
+    r.TransactionClosed: Statement(
+        "UPDATE transactions SET ended_at_us = ?1, device_ended_at = ?2, end_received_at_us = ?3, "  # noqa: S608
+        "meter_stop_wh = ?4, stop_reason = ?5, stop_token_id = (SELECT id FROM tokens WHERE hmac = ?6), "
+        "closed_by = ?7 WHERE id = ?8 AND (closed_by IS NULL OR (closed_by <> 'station' AND ?7 = 'station'))"
+    ),
+    r.SampleRecorded: Statement(
+        _insert("samples", r.SampleRecorded, "ON CONFLICT DO NOTHING", also=("digest",)), _sample
+    ),
+    r.SignedValueRecorded: Statement(
+        _insert("signed_values", r.SignedValueRecorded, "ON CONFLICT DO NOTHING", also=("digest",)),
+        _signed_value,
+    ),
+    r.RawKept: Statement(_insert("raw_messages", r.RawKept)),
+    r.CommandRecorded: Statement(_upsert("commands", r.CommandRecorded, ("id",))),
+    r.EventRecorded: Statement(_insert("events", r.EventRecorded)),
+}

@@ -1,0 +1,78 @@
+"""Time, chance and blanket excuses come in at few named places."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.architecture.tree import modules, packages
+
+READS_THE_CLOCK = {"csms/clock.py"}
+TAKES_CHANCE = {
+    "csms/app.py": "hands fresh ids to those who need them",
+    "csms/settings.py": "proposes an api_token",
+    "csms/storage/secrets.py": "makes the secret and charger keys",
+}
+CATCHES_ALL: dict[str, str] = {}
+
+_CHANCE = {"random", "secrets", "uuid"}
+_CLOCK_METHODS = {"now", "utcnow", "today", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time_ns"}
+_CLOCK_WORDS = ("current_timestamp", "datetime('now", "strftime('%s', 'now", "unixepoch('now", "unixepoch()")
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").split(".")[0]
+
+
+def _reads_clock(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        # `loop.time()` too; `value.time()` of a datetime would be caught with it, and nobody needs that.
+        return node.func.attr in _CLOCK_METHODS or (node.func.attr == "time" and not node.args)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return any(word in node.value.lower() for word in _CLOCK_WORDS)
+    return False
+
+
+def test_only_the_clock_module_reads_a_clock():
+    readers = {
+        path
+        for package in packages()
+        for path, module in modules(package)
+        if "time" in _imported(module) or any(_reads_clock(node) for node in ast.walk(module))
+    }
+    assert readers == READS_THE_CLOCK
+
+
+def test_chance_enters_at_few_places():
+    takers = {
+        path
+        for package in packages()
+        for path, module in modules(package)
+        if _CHANCE.intersection(_imported(module))
+        or any(isinstance(node, ast.Attribute) and node.attr == "urandom" for node in ast.walk(module))
+    }
+    assert takers == TAKES_CHANCE.keys()
+
+
+def _catches_all(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    return any(
+        isinstance(node, ast.Name) and node.id in {"Exception", "BaseException"} for node in ast.walk(handler.type)
+    )
+
+
+def test_blanket_handlers_stand_only_where_a_fault_of_ours_must_not_spread():
+    found = Counter(
+        path
+        for package in packages()
+        for path, module in modules(package)
+        for node in ast.walk(module)
+        if isinstance(node, ast.ExceptHandler) and _catches_all(node)
+    )
+    assert found.keys() == CATCHES_ALL.keys()

@@ -1,0 +1,114 @@
+"""A transaction's ids, its register, and its end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csms.domain.transaction import ClosedBy, StartKey, Transaction, usable_ocpp_id
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+START_US = 1_780_000_000 * SECOND
+
+
+def _transaction(
+    *, meter_start_wh: float = 1000.0, last_wh: float | None = None, last_us: int | None = None
+) -> Transaction:
+    return Transaction(
+        id="id",
+        ocpp_id="7",
+        key=StartKey(1, 1, b"token", "then", meter_start_wh),
+        started_at_us=START_US,
+        last_energy_wh=last_wh,
+        last_energy_at_us=last_us,
+    )
+
+
+@pytest.mark.parametrize("text", ["1", "2147483648", "007", "4f0a-uuid", "-x"])
+def test_a_positive_number_or_any_other_text_may_name_a_transaction(text: str) -> None:
+    assert usable_ocpp_id(text) == text
+
+
+@pytest.mark.parametrize("text", [None, "", "0", "-1", "-0", "00"])
+def test_nothing_and_zero_and_negative_numbers_name_none(text: str | None) -> None:
+    assert usable_ocpp_id(text) is None
+
+
+def test_a_start_key_knows_its_place() -> None:
+    assert StartKey(2, 1, b"", "", 0.0).place == (2, 1)
+
+
+def test_a_register_may_rise_as_fast_as_the_strongest_charger() -> None:
+    transaction = _transaction()
+    transaction.take_reading(1000.0 + 3_750_000, START_US + HOUR)
+    assert (transaction.last_energy_wh, transaction.last_energy_at_us) == (3_751_000.0, START_US + HOUR)
+
+
+@pytest.mark.parametrize(
+    ("energy_wh", "at_us"),
+    [
+        (2999.9, START_US + 2 * HOUR),  # lower than before
+        (5000.0, START_US + HOUR - 1),  # older than the last reading
+        (5_000_000_000.0, START_US + 2 * HOUR),  # a thousand chargers' worth
+        (float("nan"), START_US + 2 * HOUR),
+        (float("inf"), START_US + 2 * HOUR),
+    ],
+)
+def test_an_implausible_register_is_not_remembered(energy_wh: float, at_us: int) -> None:
+    transaction = _transaction(last_wh=3000.0, last_us=START_US + HOUR)
+    transaction.take_reading(energy_wh, at_us)
+    assert (transaction.last_energy_wh, transaction.last_energy_at_us) == (3000.0, START_US + HOUR)
+
+
+@given(st.lists(st.tuples(st.floats(), st.integers(START_US - HOUR, START_US + 9 * HOUR))))
+def test_whatever_is_read_the_remembered_register_only_rises(readings: list[tuple[float, int]]) -> None:
+    transaction = _transaction()
+    last = (1000.0, START_US)
+    for energy_wh, at_us in readings:
+        transaction.take_reading(energy_wh, at_us)
+        now = (transaction.last_energy_wh or 1000.0, transaction.last_energy_at_us or START_US)
+        assert now >= last or (now[0] >= last[0] and now[1] >= last[1])
+        last = now
+
+
+def test_an_end_that_never_came_is_the_last_reading() -> None:
+    transaction = _transaction(last_wh=3000.0, last_us=START_US + HOUR)
+    assert transaction.infer_end(START_US + 2 * HOUR, 4000.0) == (START_US + HOUR, 3000.0)
+    assert transaction.closed_by is ClosedBy.NEXT_START
+    assert not transaction.active
+
+
+def test_an_end_that_never_came_is_not_later_than_the_next_start() -> None:
+    transaction = _transaction(last_wh=3000.0, last_us=START_US + 3 * HOUR)
+    assert transaction.infer_end(START_US + 2 * HOUR, 4000.0) == (START_US + 2 * HOUR, 3000.0)
+
+
+@pytest.mark.parametrize(("last_wh", "last_us"), [(None, None), (1000.0, START_US), (None, START_US + 1)])
+def test_an_end_without_any_reading_is_the_next_start(last_wh: float | None, last_us: int | None) -> None:
+    transaction = _transaction(last_wh=last_wh, last_us=last_us)
+    assert transaction.infer_end(START_US + HOUR, 4000.0) == (START_US + HOUR, 4000.0)
+
+
+def test_an_end_without_any_plausible_register_delivered_nothing() -> None:
+    assert _transaction().infer_end(START_US + HOUR, 0.0) == (START_US + HOUR, 1000.0)
+
+
+def test_a_reported_end_is_taken_as_it_is_and_recognised_when_it_comes_again() -> None:
+    transaction = _transaction()
+    assert transaction.active
+    assert not transaction.ended_with("device time", 5.0)
+    transaction.end(START_US - 1, "device time", 5.0)
+    assert (transaction.ended_at_us, transaction.meter_stop_wh) == (START_US - 1, 5.0)
+    assert transaction.closed_by is ClosedBy.STATION
+    assert transaction.ended_with("device time", 5.0)
+    assert not transaction.ended_with("device time", 6.0)
+    assert not transaction.ended_with("another time", 5.0)
+
+
+def test_a_reported_end_replaces_an_inferred_one() -> None:
+    transaction = _transaction()
+    transaction.infer_end(START_US + HOUR, 4000.0)
+    transaction.end(START_US + 2 * HOUR, "device time", 9000.0)
+    assert (transaction.closed_by, transaction.meter_stop_wh) == (ClosedBy.STATION, 9000.0)
