@@ -7,7 +7,7 @@ import contextlib
 import gc
 import signal
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -51,7 +51,9 @@ async def serve(settings: Settings) -> int:
         try:
             ocpp_port = await gateway.listen(settings.ocpp_host, settings.ocpp_port)
         except OSError as error:
-            raise ConfigurationError(_port_problem("ocpp", settings.ocpp_host, settings.ocpp_port, error)) from error
+            raise ConfigurationError(
+                _port_problem("ocpp", settings.ocpp_host, settings.ocpp_port, error)
+            ) from error
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(wheel.run()),
@@ -73,7 +75,7 @@ async def serve(settings: Settings) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _storage(settings: Settings, clock: Clock) -> AsyncIterator[tuple[SqliteStorage, bytes]]:
+async def _storage(settings: Settings, clock: Clock) -> AsyncGenerator[tuple[SqliteStorage, bytes]]:
     storage, secret = await open_storage(settings, clock=clock)
     try:
         yield storage, secret
@@ -115,7 +117,9 @@ def _gateway(
             ),
             max_nesting=settings.max_nesting,
             accept_unknown_stations=settings.station_policy == "accept-all",
-            missing_subprotocol=None if settings.missing_subprotocol == "refuse" else settings.missing_subprotocol,
+            missing_subprotocol=None
+            if settings.missing_subprotocol == "refuse"
+            else settings.missing_subprotocol,
             message_log=MessageLogPolicy(settings.message_log),
         ),
     )
@@ -125,7 +129,9 @@ def _bind_http(settings: Settings, storage: SqliteStorage) -> HttpServer:
     try:
         return HttpServer(build(not_ready=storage.healthy), host=settings.http_host, port=settings.http_port)
     except OSError as error:
-        raise ConfigurationError(_port_problem("http", settings.http_host, settings.http_port, error)) from error
+        raise ConfigurationError(
+            _port_problem("http", settings.http_host, settings.http_port, error)
+        ) from error
 
 
 def _port_problem(name: str, host: str, port: int, error: OSError) -> str:

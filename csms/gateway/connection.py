@@ -71,7 +71,10 @@ class Connection:
         self._closed = closed
         self._state: StationState | None = None
         self._peer = Peer(
-            dialect.error_codes, version=dialect.version, new_message_id=services.new_id, max_nesting=max_nesting
+            dialect.error_codes,
+            version=dialect.version,
+            new_message_id=services.new_id,
+            max_nesting=max_nesting,
         )
         self._waiting: deque[CallReceived] = deque()
         self._blocked = True
@@ -123,7 +126,7 @@ class Connection:
         if self._ended:
             return
         self.last_seen_us = self._services.clock.now_us()
-        for event in self._peer.receive(text):
+        for event in self._peer.receive(text, self._services.clock.machine_s()):
             match event:
                 case CallReceived():
                     self._frames[event.handle] = text
@@ -155,26 +158,33 @@ class Connection:
         frame = self._frames.pop(call.handle, "")
         try:
             decoded = self.dialect.decode(call.action, call.payload, now_us)
-        except Exception as error:  # a fault of ours in reading one message must not cost the others
+        except Exception as error:  # noqa: BLE001 - a fault of ours in reading one message must not cost the others
             _log.exception("call.unreadable", station=self.identity.id, action=call.action)
             self._log_frame("in", frame, f"internal: {error!r}")
             self._keep_raw(call, f"decode failed: {error!r}")
             return
         if isinstance(decoded, Decoded):
-            self._log_frame("in", frame, "; ".join(decoded.deviations) or None)
+            deviations = decoded.deviations if call.deviation is None else (call.deviation, *decoded.deviations)
+            self._log_frame("in", frame, "; ".join(deviations) or None)
             self._handle(call, decoded.event, now_us, {}, repaired=bool(decoded.deviations))
         else:
             self._log_frame("in", frame, f"refused: {decoded.description}")
             self._refuse(call.handle, decoded)
 
     def _handle(
-        self, call: CallReceived, event: StationEvent, now_us: int, found: Mapping[Lookup, Found], *, repaired: bool
+        self,
+        call: CallReceived,
+        event: StationEvent,
+        now_us: int,
+        found: Mapping[Lookup, Found],
+        *,
+        repaired: bool,
     ) -> None:
         services, state = self._services, self._state
         assert state is not None  # noqa: S101 - `start` brought it before anything was let through
         try:
             outcome = dispatch.handle(state, event, self._context(now_us, found, repaired=repaired))
-        except Exception as error:  # as above; the message is kept raw, so that nothing is lost
+        except Exception as error:  # noqa: BLE001 - as above; the message is kept raw, so that nothing is lost
             _log.exception("call.failed", station=self.identity.id, action=call.action)
             self._keep_raw(call, f"handling failed: {error!r}")
             return
@@ -386,7 +396,7 @@ class Connection:
     async def _guard(self, work: Coroutine[None, None, None]) -> None:
         try:
             await work
-        except Exception:  # whatever the store answers, this station alone reconnects and is loaded anew
+        except Exception:  # noqa: BLE001 - whatever the store does, only this station reconnects and is loaded anew
             _log.exception("connection.failed", station=self.identity.id)
             self.end(1011, "the store did not answer; try again")
 

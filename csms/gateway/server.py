@@ -10,7 +10,7 @@ from msgspec import Struct
 from websockets.http11 import Request
 
 from csms.domain.records import StationRegistered, StationSeen
-from csms.domain.station import MessageLogPolicy, Registration, StationIdentity
+from csms.domain.station import MessageLogPolicy, StationIdentity
 from csms.gateway.connection import Connection, Services
 from csms.gateway.directory import Directory
 from csms.gateway.handshake import choose_subprotocol, presented_key, station_id_of
@@ -117,7 +117,9 @@ class Gateway:
     def _admit(self, socket: StationSocket, request: Request) -> None:
         station_id = station_id_of(request.path)
         if station_id is None:
-            socket.reject(404, "Connect to /ocpp/STATION-ID with an id of 1-48 characters A-Z a-z 0-9 * _ = : + | @ . -")
+            socket.reject(
+                404, "Connect to /ocpp/STATION-ID with an id of 1-48 characters A-Z a-z 0-9 * _ = : + | @ . -"
+            )
             return
         task = asyncio.get_running_loop().create_task(self._admit_station(socket, request, station_id))
         self._admissions.add(task)
@@ -135,7 +137,7 @@ class Gateway:
                 )
                 return
             await self._connect(socket, request, identity)
-        except Exception:  # the store failed; this station tries again, the others go on
+        except Exception:  # noqa: BLE001 - the store failed; this station tries again, the others go on
             _log.exception("admission.failed", station=station_id)
             if socket.accepted:
                 socket.close(1011, "the store did not answer; try again")
@@ -194,7 +196,12 @@ class Gateway:
             at_us=connection.connected_at_us,
         )
         self._services.storage.submit(records, _log_failure)
-        _log.info("station.connected", station=identity.id, version=connection.dialect.version, peer=socket.peer_name)
+        _log.info(
+            "station.connected",
+            station=identity.id,
+            version=connection.dialect.version,
+            peer=socket.peer_name,
+        )
         state = await self._services.storage.load_state(identity.id)
         connection.start(state)
         socket.start()
@@ -202,7 +209,9 @@ class Gateway:
     def _closed(self, connection: Connection, reason: str) -> None:
         if self.directory.leave(connection):
             identity = connection.identity
-            records = connection_use_cases.closed(identity, reason=reason, at_us=self._services.clock.now_us())
+            records = connection_use_cases.closed(
+                identity, reason=reason, at_us=self._services.clock.now_us()
+            )
             self._services.storage.submit(records, _log_failure)
             _log.info("station.disconnected", station=identity.id, reason=reason)
 

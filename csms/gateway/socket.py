@@ -278,7 +278,9 @@ class StationSocket(asyncio.Protocol):
                 self._pinged = True
                 self._ws.send_ping(b"")
                 self._flush()
-            self._wheel.at(self._heard_s + self._limits.ping_interval_s + self._limits.ping_timeout_s, self._check_alive)
+            self._wheel.at(
+                self._heard_s + self._limits.ping_interval_s + self._limits.ping_timeout_s, self._check_alive
+            )
         else:
             self._pinged = False
             self._wheel.at(self._heard_s + self._limits.ping_interval_s, self._check_alive)

@@ -33,7 +33,7 @@ class TimerWheel:
             for callback in self._slots.pop(self._turned_to, ()):
                 try:
                     callback()
-                except Exception:  # one connection's fault must not stop the others' timers
+                except Exception:  # noqa: BLE001 - one connection's fault must not stop the others' timers
                     _log.exception("timer.failed")
 
     async def run(self) -> None:

@@ -16,7 +16,9 @@ def router(not_ready: Callable[[], str | None]) -> APIRouter:
     async def live() -> JSONResponse:
         return JSONResponse({"status": "live"})
 
-    @routes.get("/ready", summary="Stations and requests can be served", responses={503: {"description": "Not now"}})
+    @routes.get(
+        "/ready", summary="Stations and requests can be served", responses={503: {"description": "Not now"}}
+    )
     async def ready() -> JSONResponse:
         reason = not_ready()
         if reason is None:

@@ -18,7 +18,7 @@ def problem(status: int, title: str, detail: str, *, kind: str = "about:blank") 
 def install(app: FastAPI) -> None:
     """Make `app` answer its errors as problem+json."""
 
-    async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+    async def on_http_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
         response = problem(error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail))
         response.headers.update(error.headers or {})

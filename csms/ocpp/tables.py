@@ -8,15 +8,16 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from csms.domain.answers import Forbidden, StationAnswer
+from csms.domain.answers import Acknowledged, Forbidden, StationAnswer
 from csms.domain.errors import Invalid
-from csms.domain.events import StationEvent, UnreadableReceived
+from csms.domain.events import NoticeReceived, StationEvent, UnreadableReceived
 from csms.ocpp.dialect import Decoded
 from csms.ocpp.repair import Repairs, repair
 from csms.ocpp.rpc.errors import ErrorKind, Refusal
 from csms.ocpp.schemas import Fault, Json, find_fault, request_schema
 
 Request = TypeVar("Request", bound=Struct)
+Answer = TypeVar("Answer", bound=StationAnswer)
 
 _UNREADABLE = (ValueError, RecursionError)
 """What decoding raises: msgspec's errors and UnicodeDecodeError are ValueErrors."""
@@ -41,16 +42,26 @@ class Untranslatable(Exception):
         self.fault = fault
 
 
-class Inbound(Struct, Generic[Request], frozen=True, kw_only=True):
+class Inbound(Struct, Generic[Request, Answer], frozen=True, kw_only=True):
     """How one action of a station is read and answered."""
 
     request: type[Request]
     translate: Callable[[Request, Reading], StationEvent]
     """Raises `Untranslatable`."""
-    answer: Callable[[StationAnswer], Struct | None]
-    """Return the response, None where that is no answer to this action."""
+    answer: type[Answer]
+    shape: Callable[[Answer], Struct]
+    """Return the answer as the response."""
     unreadable: str | None = None
-    """For transaction messages, which must be kept and answered whatever they hold: the kind of `UnreadableReceived`."""
+    """For transaction messages, which are kept and answered whatever they hold: `UnreadableReceived.kind`."""
+
+
+def notice(kind: str, request: type[Request], response: Struct) -> Inbound[Request, Acknowledged]:
+    """Return the row of an action that only needs to be kept."""
+
+    def translate(message: Request, _reading: Reading) -> NoticeReceived:
+        return NoticeReceived(kind=kind, data=msgspec.json.encode(message).decode())
+
+    return Inbound(request=request, translate=translate, answer=Acknowledged, shape=lambda _: response)
 
 
 class Outbound(Struct, frozen=True):
@@ -64,7 +75,7 @@ class _Route(Struct, frozen=True):
     """A row of the inbound table with its decoder."""
 
     decode: Callable[[bytes], Any]
-    row: Inbound[Any]
+    row: Inbound[Any, Any]
 
 
 class TableDialect:
@@ -77,7 +88,7 @@ class TableDialect:
         subprotocol: str,
         package: str,
         error_codes: dict[ErrorKind, str],
-        inbound: Mapping[str, Inbound[Any]],
+        inbound: Mapping[str, Inbound[Any, Any]],
         outbound: Mapping[str, Outbound],
         repairs: Repairs,
     ) -> None:
@@ -87,6 +98,9 @@ class TableDialect:
         self.error_codes = error_codes
         self.inbound = inbound
         self.outbound = outbound
+        self.transaction_messages = {
+            action: row.unreadable for action, row in inbound.items() if row.unreadable is not None
+        }
         self._package = package
         self._repairs = repairs
         self._routes = {
@@ -109,11 +123,10 @@ class TableDialect:
         """Shape an answer as a CALLRESULT payload."""
         if isinstance(answer, Forbidden):
             return Refusal(ErrorKind.SECURITY, answer.reason[:255])
-        route = self._routes.get(action)
-        response = None if route is None else route.row.answer(answer)
-        if response is None:
-            return Refusal(ErrorKind.INTERNAL, f"no answer to {action} is known here"[:255])
-        return self._encode(response)
+        row = self.inbound.get(action)
+        if row is None or not isinstance(answer, row.answer):
+            return Refusal(ErrorKind.INTERNAL, "the central system has no answer to this")
+        return self._encode(row.shape(answer))
 
     def check_call(self, action: str, payload: bytes) -> bytes:
         """Check a call of ours strictly; return it compact, members in the schema's order."""
@@ -139,7 +152,7 @@ class TableDialect:
         return Refusal(ErrorKind.NOT_IMPLEMENTED, f"this action is unknown in OCPP {self.version}")
 
     def _decode_repaired(
-        self, row: Inbound[Any], action: str, payload: bytes, received_at_us: int
+        self, row: Inbound[Any, Any], action: str, payload: bytes, received_at_us: int
     ) -> Decoded | Refusal:
         try:
             value: Json = msgspec.json.decode(payload)
@@ -160,7 +173,7 @@ class TableDialect:
         return self._give_up(row, action, payload, fault, repaired.deviations)
 
     def _give_up(
-        self, row: Inbound[Any], action: str, payload: bytes, fault: Fault, deviations: tuple[str, ...]
+        self, row: Inbound[Any, Any], action: str, payload: bytes, fault: Fault, deviations: tuple[str, ...]
     ) -> Decoded | Refusal:
         problem = str(fault)
         if row.unreadable is None:

@@ -1,10 +1,9 @@
-"""Timestamps between the wire and UTC microseconds: lenient on receive, one form on send."""
+"""Timestamps from the wire, read leniently into UTC microseconds (written by `csms.domain.times.format_utc`)."""
 
 from __future__ import annotations
 
-import functools
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST_YEAR = 1970
@@ -35,18 +34,6 @@ def parse(text: str) -> int | None:
     except ValueError:
         return _parse_loose(text)
     return _microseconds(moment)
-
-
-def to_text(at_us: int) -> str:
-    """Return UTC microseconds as `YYYY-MM-DDTHH:MM:SS.mmmZ`; what is below a millisecond is cut."""
-    second, rest_us = divmod(at_us, _SECOND_US)
-    return f"{_second_text(second)}.{rest_us // 1000:03d}Z"
-
-
-@functools.lru_cache(maxsize=8)
-def _second_text(second: int) -> str:
-    # Thousands of answers name the same second.
-    return (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
 
 
 def is_date_time(text: str) -> bool:

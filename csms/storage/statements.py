@@ -37,7 +37,9 @@ def _insert(table: str, record: type[Struct], conflict: str = "", *, also: tuple
 
 
 def _upsert(table: str, record: type[Struct], key: tuple[str, ...], *, where: str = "") -> str:
-    assignments = ", ".join(f"{name} = excluded.{name}" for name in record.__struct_fields__ if name not in key)
+    assignments = ", ".join(
+        f"{name} = excluded.{name}" for name in record.__struct_fields__ if name not in key
+    )
     return _insert(table, record, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {assignments} {where}")
 
 
@@ -96,7 +98,8 @@ STATEMENTS: dict[type[Struct], Statement] = {
         "INSERT INTO tokens (id, uid, type, hmac, status, created_at_us) VALUES (?, ?, ?, ?, 'Seen', ?) "
         "ON CONFLICT DO NOTHING"
     ),
-    # The condition makes a conflict with a registered token fail on NOT NULL, which nothing else here can.
+    # A token that was only seen keeps its id, so that its transactions stay its own. For any other the CASE
+    # is NULL, which the column refuses: the unit fails, also where another process registered it just now.
     own.TokenAdded: Statement(
         _insert(
             "tokens",

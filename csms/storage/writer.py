@@ -140,7 +140,7 @@ class Writer:
         return self._problem
 
     async def close(self) -> None:
-        """Commit all that is waiting, let the chores finish, and end the thread."""
+        """Commit all that is waiting and end the thread; chores that need more than a step stay undone."""
         with self._lock:
             self._closing = True
             self._wake.notify()
@@ -203,8 +203,6 @@ class Writer:
                 batch, self._batch = self._batch, []
                 self._call(self._batch_over, batch, committed)
             more = self._do_chores()
-        while self._do_chores():
-            pass
 
     def _take(self, wait_s: float) -> bool:
         """Fill the batch with what is waiting, as far as it may grow; False when all is done for good."""

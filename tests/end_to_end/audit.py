@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from tests.end_to_end.station import Message, Session, Station
 from tests.end_to_end.store import Row, by, in_us
@@ -93,37 +92,36 @@ def _stop(name: str, stop: Message, row: Row) -> Iterator[str]:
 def _samples(station: Station, rows: list[Row]) -> Iterator[str]:
     stored = by(rows, "evse", "at_us", "context")
     for session in station.sessions:
-        begin = session.start.payload
-        key = (session.connector, in_us(begin["timestamp"]), "Transaction.Begin")
-        matching = stored.pop(key, [])
-        yield from _counted(f"{station.id}: sample {key}", session.start, len(matching))
-        if matching:
-            expected = {"energy_wh": begin["meterStart"], "power_w": None, "quality": 0}
-            yield from _differs(f"{station.id}: sample {key}", matching[0], expected)
-        for message in (*session.readings, *([session.stop] if session.stop else [])):
-            for value in message.payload.get("meterValue") or message.payload["transactionData"]:
-                expected = _expected_sample(session, value)
-                key = (session.connector, in_us(value["timestamp"]), expected["context"])
-                matching = stored.pop(key, [])
-                name = f"{station.id}: sample {key}"
-                yield from _counted(name, message, len(matching))
-                if matching:
-                    yield from _differs(name, matching[0], expected)
+        for message, device_time, expected in _readings(session):
+            key = (session.connector, in_us(device_time), expected["context"])
+            matching = stored.pop(key, [])
+            name = f"{station.id}: sample {key}"
+            yield from _counted(name, message, len(matching))
+            if matching:
+                yield from _differs(name, matching[0], expected)
     for key, rest in stored.items():
         yield f"{station.id}: {len(rest)} samples {key} that it never sent"
 
 
-def _expected_sample(session: Session, value: dict[str, Any]) -> Row:
-    said = {one["measurand"]: one for one in value["sampledValue"]}
-    return {
-        "context": value["sampledValue"][0]["context"],
-        "ocpp_id": str(session.id),
-        "energy_wh": float(said["Energy.Active.Import.Register"]["value"]),
-        "power_w": float(said["Power.Active.Import"]["value"]),
-        "current_l1_a": float(said["Current.Import"]["value"]),
-        "current_l2_a": None,
-        "quality": 0,
-    }
+def _readings(session: Session) -> Iterator[tuple[Message, str, Row]]:
+    """Yield what a session told of its meter, start and stop included: message, device time, columns."""
+    begin = {"context": "Transaction.Begin", "energy_wh": session.start.payload["meterStart"]}
+    yield session.start, session.start.payload["timestamp"], _sample(session) | begin
+    for message in (*session.readings, *([session.stop] if session.stop else [])):
+        for value in message.payload.get("meterValue") or message.payload["transactionData"]:
+            said = {one["measurand"]: float(one["value"]) for one in value["sampledValue"]}
+            columns = {
+                "context": value["sampledValue"][0]["context"],
+                "energy_wh": said["Energy.Active.Import.Register"],
+                "power_w": said["Power.Active.Import"],
+                "current_l1_a": said["Current.Import"],
+            }
+            yield message, value["timestamp"], _sample(session) | columns
+
+
+def _sample(session: Session) -> Row:
+    empty = {"power_w": None, "current_l1_a": None, "current_l2_a": None, "quality": 0}
+    return empty | ({} if session.id is None else {"ocpp_id": str(session.id)})
 
 
 def _statuses(station: Station, rows: list[Row]) -> Iterator[str]:

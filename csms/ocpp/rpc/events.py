@@ -7,7 +7,7 @@ from msgspec import Struct
 from csms.domain.commands import CommandResult
 
 
-class CallReceived(Struct, frozen=True):
+class CallReceived(Struct, frozen=True, gc=False):
     """The station asks something; its handle must be answered or refused exactly once."""
 
     handle: int
@@ -20,7 +20,7 @@ class CallReceived(Struct, frozen=True):
     """What was unusual about the frame, for the message log."""
 
 
-class TextToSend(Struct, frozen=True):
+class TextToSend(Struct, frozen=True, gc=False):
     """A text that needs nobody's decision: a CALLERROR for a malformed frame, or a kept answer once more."""
 
     text: str

@@ -83,7 +83,7 @@ class OurCalls:
             return self._landed(call, result)
         if message_id in self._ended_ids:
             return Ignored("an answer to a call of ours that had already ended")
-        return Ignored("an answer to a call that we never sent")
+        return Ignored("an answer that no call of ours waits for")
 
     def expire(self, now_s: float) -> list[CallDone]:
         """End every call whose deadline is reached."""

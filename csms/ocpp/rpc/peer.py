@@ -157,8 +157,8 @@ class Peer:
                 return self._malformed(message_id, problem)
             case frames.BrokenCall(message_id, kind, problem):
                 return TextToSend(frames.error_text(message_id, self._error_codes[kind], problem), problem)
-            case frames.UnknownType(problem):
-                return Ignored(problem)
+            case _:
+                return Ignored(frame.problem)
 
     def _malformed(self, message_id: str | None, problem: str) -> Event:
         """End the call now: no better answer will come, and others wait."""

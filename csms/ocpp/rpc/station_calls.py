@@ -15,7 +15,7 @@ POLICY_VIOLATION = 1008
 _Key = tuple[str, int]
 
 
-class _StationCall(Struct):
+class _StationCall(Struct, gc=False):
     id: MessageId
     key: _Key
     received_s: float

@@ -15,7 +15,9 @@ def test_a_device_may_be_late_by_any_time_since_2020(device_us: int) -> None:
 
 
 @pytest.mark.parametrize("device_us", [None, 0, EARLIEST_PLAUSIBLE_US - 1, NOW_US + 1])
-def test_a_device_that_is_early_or_never_set_or_silent_gets_the_time_of_receipt(device_us: int | None) -> None:
+def test_a_device_that_is_early_or_never_set_or_silent_gets_the_time_of_receipt(
+    device_us: int | None,
+) -> None:
     assert trusted_at(device_us, NOW_US) == (NOW_US, False)
 
 

@@ -285,5 +285,9 @@ def test_any_chunking_of_the_bytes_gives_the_same_texts(data: st.DataObject) -> 
     assert bench.texts == messages
     events = bench.to_client()
     assert isinstance(events[0], Response)
-    answers = [bytes(event.data).decode() for event in events if isinstance(event, Frame) and event.opcode is Opcode.TEXT]
+    answers = [
+        bytes(event.data).decode()
+        for event in events
+        if isinstance(event, Frame) and event.opcode is Opcode.TEXT
+    ]
     assert answers == [f"echo {message}" for message in messages]

@@ -12,7 +12,13 @@ def _status(
     status: str, at_us: int | None = None, *, evse: int = 1, error: str | None = None
 ) -> StatusReported:
     return StatusReported(
-        evse=evse, connector=min(evse, 1), status=status, error=error, info="hot", vendor_error="E7", device_at_us=at_us
+        evse=evse,
+        connector=min(evse, 1),
+        status=status,
+        error=error,
+        info="hot",
+        vendor_error="E7",
+        device_at_us=at_us,
     )
 
 
@@ -47,6 +53,13 @@ def test_an_older_status_does_not_overwrite_a_newer_one_but_is_logged_as_stale(w
     assert world.send(_status("Available", NOON - 2 * SECOND)) == Acknowledged()
     assert world.tables.statuses["CP-1", 1, 1].status == "Charging"
     assert world.state().connectors[1, 1].status == "Charging"
+    assert [event.get("stale") for event in world.events("connector.status")] == [None, True]
+
+
+def test_an_older_status_is_logged_even_if_it_says_the_same(world: World) -> None:
+    world.send(_status("Charging", NOON - SECOND))
+    world.send(_status("Charging", NOON - 2 * SECOND))
+    assert world.tables.statuses["CP-1", 1, 1].at_us == NOON - SECOND
     assert [event.get("stale") for event in world.events("connector.status")] == [None, True]
 
 

@@ -246,7 +246,7 @@ class World:
 
     def state(self, station: str = "CP-1") -> StationState:
         if station not in self.states:
-            self.states[station] = self._load(station)
+            self.states[station] = self.stored_state(station)
         return self.states[station]
 
     # --- what became of it
@@ -307,7 +307,7 @@ class World:
                 fitting = [row for row in rows if not row.opened.orphan and _key(row.opened) == lookup.key]
         return self._transaction(fitting[-1]) if fitting else None
 
-    def _load(self, station: str) -> StationState:
+    def stored_state(self, station: str) -> StationState:
         rows = [row for row in self.tables.transactions.values() if row.opened.station_id == station]
         ended = sorted((row for row in rows if row.closed), key=lambda row: row.closed_order)
         kept = ended[-KEPT_ENDED:] + [row for row in rows if row.closed is None]

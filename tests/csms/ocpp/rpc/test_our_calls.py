@@ -142,7 +142,7 @@ def test_the_same_id_in_both_directions_means_two_calls(peer: Peer):
 def test_an_answer_to_nothing_is_ignored(peer: Peer, text: str):
     queue(peer)
     sent(peer)
-    assert peer.receive(text) == [Ignored("an answer to a call that we never sent")]
+    assert peer.receive(text) == [Ignored("an answer that no call of ours waits for")]
     assert peer.next_call(0) is None
 
 
@@ -153,7 +153,7 @@ def test_an_answer_whose_id_can_not_be_read_is_ignored(peer: Peer):
 
 def test_an_answer_to_a_call_that_still_waits_is_ignored(peer: Peer):
     queue(peer)
-    assert peer.receive('[3,"ours-1",{}]') == [Ignored("an answer to a call that we never sent")]
+    assert peer.receive('[3,"ours-1",{}]') == [Ignored("an answer that no call of ours waits for")]
     assert peer.next_call(0)
 
 
@@ -162,6 +162,16 @@ def test_a_second_answer_is_ignored(peer: Peer):
     sent(peer)
     peer.receive('[3,"ours-1",{}]')
     assert peer.receive('[3,"ours-1",{}]') == [Ignored("an answer to a call of ours that had already ended")]
+
+
+def test_ended_calls_are_not_remembered_without_bound(peer: Peer):
+    for number in range(1, 10):
+        queue(peer)
+        sent(peer)
+        peer.receive(f'[3,"ours-{number}",{{}}]')
+    ended, forgotten = peer.receive('[3,"ours-9",{}]'), peer.receive('[3,"ours-1",{}]')
+    assert ended == [Ignored("an answer to a call of ours that had already ended")]
+    assert forgotten == [Ignored("an answer that no call of ours waits for")]
 
 
 def test_an_answer_after_the_deadline_is_ignored_and_ends_nothing_else(peer: Peer):

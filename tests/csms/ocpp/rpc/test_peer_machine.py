@@ -235,6 +235,10 @@ class PeerMachine(RuleBasedStateMachine):
         assert (event.handle, event.outcome.state) == (handle, state)
         self.landed(call)
 
+    def in_flight(self) -> OurCall:
+        assert self.model.in_flight
+        return self.model.in_flight[1]
+
     def landed(self, call: OurCall):
         self.model.ended_ids.append(call.message_id)
         self.model.in_flight = None
@@ -242,19 +246,19 @@ class PeerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.in_flight)
     @rule()
     def the_station_answers_our_call(self):
-        event = self.receive(f'[3,"{self.model.in_flight[1].message_id}",{{}}]')
+        event = self.receive(f'[3,"{self.in_flight().message_id}",{{}}]')
         self.ends(event, CommandState.ANSWERED)
 
     @precondition(lambda self: self.model.in_flight)
     @rule(rest=st.sampled_from(["", ',"NotSupported"', ',"Odd","",null', ',null,5,"text",0']))
     def the_station_refuses_our_call(self, rest: str):
-        event = self.receive(f'[4,"{self.model.in_flight[1].message_id}"{rest}]')
+        event = self.receive(f'[4,"{self.in_flight().message_id}"{rest}]')
         self.ends(event, CommandState.CALL_ERROR)
 
     @precondition(lambda self: self.model.in_flight)
     @rule(text=st.sampled_from(BROKEN_ANSWERS))
     def the_station_answers_our_call_with_nonsense(self, text: str):
-        event = self.receive(text.format(self.model.in_flight[1].message_id))
+        event = self.receive(text.format(self.in_flight().message_id))
         self.ends(event, CommandState.CALL_ERROR)
 
     @rule(data=st.data(), text=st.sampled_from(['[3,"{}",{{}}]', '[4,"{}"]', *BROKEN_ANSWERS]))
@@ -272,6 +276,7 @@ class PeerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.in_flight)
     @rule()
     def the_server_can_not_withdraw_what_left(self):
+        assert self.model.in_flight
         assert not self.peer.cancel(self.model.in_flight[0])
 
     # --- time and the network ---

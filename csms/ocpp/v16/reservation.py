@@ -1,0 +1,15 @@
+"""The Reservation profile of OCPP 1.6; only a central system speaks first in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from csms.ocpp.tables import Inbound, Outbound
+from csms.ocpp.v16 import messages as m
+
+INBOUND: dict[str, Inbound[Any, Any]] = {}
+
+OUTBOUND: dict[str, Outbound] = {
+    "CancelReservation": Outbound(m.CancelReservationRequest, m.CancelReservationResponse),
+    "ReserveNow": Outbound(m.ReserveNowRequest, m.ReserveNowResponse),
+}

@@ -1,0 +1,16 @@
+"""The Smart Charging profile of OCPP 1.6; only a central system speaks first in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from csms.ocpp.tables import Inbound, Outbound
+from csms.ocpp.v16 import messages as m
+
+INBOUND: dict[str, Inbound[Any, Any]] = {}
+
+OUTBOUND: dict[str, Outbound] = {
+    "ClearChargingProfile": Outbound(m.ClearChargingProfileRequest, m.ClearChargingProfileResponse),
+    "GetCompositeSchedule": Outbound(m.GetCompositeScheduleRequest, m.GetCompositeScheduleResponse),
+    "SetChargingProfile": Outbound(m.SetChargingProfileRequest, m.SetChargingProfileResponse),
+}

@@ -1,0 +1,124 @@
+"""Random payloads for any schema: valid ones, and ones with a few things wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import jsonschema
+from jsonschema.protocols import Validator
+
+from csms.ocpp.schemas import Schema, folder
+
+CHARACTERS = "aZ09 .,;:-_/\\\"'<>&%äß€漢😀\u0000\u001f\u007f"
+
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, 2**31, 2**63, -(2**70), 1.0, 1.5, -0.0, 21.4, 6.25, 1e300),
+    *("", "x", " ", "1", "1.0", "true", "Accepted", "NaN", "x" * 30, "😀" * 20, "x" * 10_001),
+    *([], {}, [None], [{}], [[]], {"x": 1}, {"value": 1}, ["x"]),
+)
+
+
+def validator(version: str, file: str) -> Validator:
+    """Return jsonschema's verdict on a packaged schema, under the draft that it names.
+
+    Numbers are decimals, so that `multipleOf: 0.1` means what it says.
+    """
+    text = (folder(version) / f"{file}.json").read_text("utf-8-sig")
+    schema = json.loads(text, parse_float=Decimal)
+    return jsonschema.validators.validator_for(schema)(schema)
+
+
+def in_decimals(payload: str) -> Any:
+    """Return a payload as the validators want it."""
+    return json.loads(payload, parse_float=Decimal)
+
+
+def valid(schema: Schema, random: Random) -> Any:
+    """Return a random value that the schema allows."""
+    if schema.enum is not None:
+        return random.choice(schema.enum)
+    match schema.type:
+        case "object":
+            return {
+                name: valid(member, random)
+                for name, member in schema.properties.items()
+                if name in schema.required or random.random() < 0.5
+            }
+        case "array":
+            assert schema.items is not None
+            least = schema.min_items or 0
+            most = min(schema.max_items or least + 3, least + 3)
+            return [valid(schema.items, random) for _ in range(random.randint(least, most))]
+        case "string":
+            return _text(schema, random)
+        case "integer":
+            return _within(schema, random.choice((0, 1, -1, random.randint(-(2**31), 2**31), 2**62)))
+        case "number":
+            return _within(schema, random.choice((0, 16, 16.0, 0.1, -32.5, random.randint(-400, 400) / 10)))
+        case "boolean":
+            return random.random() < 0.5
+        case _:
+            return random.choice(ODD_VALUES)
+
+
+def _text(schema: Schema, random: Random) -> str:
+    if schema.format == "date-time":
+        return random.choice(("2024-05-01T12:00:00Z", "2024-05-01T12:00:00.123+02:00"))
+    most = 12 if schema.max_length is None else schema.max_length
+    length = random.choice((0, 1, min(most, 12), most))
+    return "".join(random.choice(CHARACTERS) for _ in range(length))
+
+
+def _within(schema: Schema, value: float) -> float:
+    if schema.minimum is not None:
+        value = max(value, float(schema.minimum) if isinstance(value, float) else int(schema.minimum))
+    if schema.maximum is not None:
+        value = min(value, float(schema.maximum) if isinstance(value, float) else int(schema.maximum))
+    return value
+
+
+def mutated(schema: Schema, random: Random) -> Any:
+    """Return a valid value with one to three changes, most of which the schema forbids."""
+    value = copy.deepcopy(valid(schema, random))
+    for _ in range(random.randint(1, 3)):
+        places = list(_places(value))
+        if not places:
+            value = {random.choice(("x", "", "timestamp")): random.choice(ODD_VALUES)}
+            continue
+        _mutate(*random.choice(places), random)
+    return value
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Return each container with each of its keys."""
+    found: list[tuple[Any, Any]] = []
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        keys = list(current) if isinstance(current, dict) else range(len(current))
+        for key in keys:
+            found.append((current, key))
+            if isinstance(current[key], dict | list):
+                pending.append(current[key])
+    return found
+
+
+def _mutate(container: Any, key: Any, random: Random) -> None:
+    change = random.choice(("replace", "replace", "remove", "add", "stretch", "recase"))
+    old = container[key]
+    if change == "remove":
+        del container[key]
+    elif change == "add" and isinstance(container, dict):
+        container[random.choice(("x", "", "value", f"{key} "))] = random.choice(ODD_VALUES)
+    elif change == "stretch" and isinstance(old, str):
+        container[key] = old + "x" * random.choice((1, 2, 30, 600))
+    elif change == "recase" and isinstance(old, str):
+        container[key] = random.choice((old.upper(), old.lower(), f" {old} ", ""))
+    elif change == "stretch" and isinstance(old, list):
+        container[key] = old * 2 if random.random() < 0.5 else []
+    else:
+        container[key] = random.choice(ODD_VALUES)

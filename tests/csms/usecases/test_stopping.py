@@ -1,0 +1,435 @@
+"""Transactions end, whatever the stop says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from csms.domain.answers import Acknowledged, StartAnswer, StopAnswer
+from csms.domain.events import SamplesReported, TransactionStartReported, TransactionStopReported
+from csms.domain.metering import Quality, SignedValue
+from csms.domain.records import SignedValueRecorded, TokenSeen, TransactionClosed, TransactionOpened
+from csms.domain.token import Judgement, TokenStatus, Verdict
+from csms.ports import TransactionById, TransactionByOcppId
+from tests.csms.usecases.world import HOUR, NOON, SECOND, World, hmac_of, sample, start, stop
+
+SIGNED = SignedValue(
+    at_us=NOON, context="Transaction.End", measurand="Energy", encoding="OCMF", data=b"OCMF|\xff"
+)
+
+
+def _start(world: World, event: TransactionStartReported | None = None, **rest: Any) -> str:
+    answer = world.send(event or start(NOON - HOUR), **rest)
+    assert isinstance(answer, StartAnswer)
+    return answer.ocpp_id
+
+
+def _stop(world: World, event: TransactionStopReported, **rest: Any) -> StopAnswer:
+    answer = world.send(event, **rest)
+    assert isinstance(answer, StopAnswer)
+    return answer
+
+
+def _orphans(world: World) -> list[TransactionOpened]:
+    return [opened for opened in world.tables.of_type(TransactionOpened) if opened.orphan]
+
+
+# --- the ordinary stop
+
+
+def test_a_stop_ends_the_transaction_it_names(world: World) -> None:
+    ocpp_id = _start(world)
+    world.now_us += SECOND
+    _stop(world, stop(ocpp_id))
+    row = world.row(ocpp_id)
+    assert row.closed == TransactionClosed(
+        ended_at_us=NOON,
+        device_ended_at="2026-05-28T20:26:40.000Z",
+        end_received_at_us=NOON + SECOND,
+        meter_stop_wh=2000.0,
+        stop_reason="Local",
+        stop_token_hmac=hmac_of("TAG"),
+        closed_by="station",
+        id=row.opened.id,
+    )
+    assert not world.state().transactions[ocpp_id].active
+
+
+def test_a_stop_is_an_event_in_the_names_of_the_api(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(ocpp_id))
+    assert world.events("transaction.ended") == [
+        {
+            "id": world.row(ocpp_id).opened.id,
+            "ocpp_transaction_id": ocpp_id,
+            "station_id": "CP-1",
+            "evse": 1,
+            "connector": 1,
+            "started_at": "2026-05-28T19:26:40.000Z",
+            "ended_at": "2026-05-28T20:26:40.000Z",
+            "active": False,
+            "meter_start_wh": 1000.0,
+            "meter_stop_wh": 2000.0,
+            "energy_wh": 1000.0,
+            "stop_reason": "Local",
+            "closed_by": "station",
+            "orphan": False,
+            "doubts": [],
+        }
+    ]
+
+
+def test_the_stops_own_readings_and_register_are_samples_of_the_transaction(world: World) -> None:
+    ocpp_id = _start(world)
+    readings = (
+        sample(NOON - SECOND, 1900.0, quality=Quality.DROPPED_VALUES),
+        sample(NOON, context="Transaction.End"),
+    )
+    _stop(world, stop(ocpp_id, samples=readings, signed=(SIGNED,)), repaired=True)
+    kept = [(s.context, s.energy_wh, s.quality) for s in world.samples[1:]]
+    assert kept == [
+        ("Sample.Periodic", 1900.0, Quality.DROPPED_VALUES),
+        ("Transaction.End", None, 0),
+        ("Transaction.End", 2000.0, Quality.REPAIRED),
+    ]
+    assert {(s.transaction_id, s.evse, s.connector) for s in world.samples} == {
+        (world.row(ocpp_id).opened.id, 1, 1)
+    }
+
+
+def test_a_register_at_the_end_that_the_station_sent_itself_is_not_doubled(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(ocpp_id, samples=(sample(NOON, 2000.0, context="Transaction.End"),)))
+    assert len(world.samples) == 2
+
+
+def test_signed_values_are_kept_byte_for_byte(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(ocpp_id, signed=(SIGNED,)))
+    (signed,) = world.tables.of_type(SignedValueRecorded)
+    assert signed == SignedValueRecorded(
+        "CP-1",
+        "depot",
+        1,
+        world.row(ocpp_id).opened.id,
+        NOON,
+        NOON,
+        "Transaction.End",
+        "Energy",
+        "OCMF",
+        b"OCMF|\xff",
+    )
+
+
+def test_impossible_values_are_kept_as_reported_and_marked(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(ocpp_id, NOON - 2 * HOUR, meter_wh=0.0))
+    closing = world.closing(ocpp_id)
+    assert (closing.ended_at_us, closing.meter_stop_wh) == (NOON - 2 * HOUR, 0.0)
+    (event,) = world.events("transaction.ended")
+    assert event["doubts"] == ["ended-before-start", "meter-below-start"]
+    assert event["energy_wh"] == -1000.0
+
+
+def test_a_stop_with_a_wild_clock_gets_the_time_of_receipt(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(ocpp_id, 0))
+    assert world.closing(ocpp_id).ended_at_us == NOON
+    assert world.samples[-1].quality == Quality.RECEIVE_TIME
+
+
+# --- the verdict
+
+
+def test_a_stop_without_a_token_gets_no_verdict(world: World) -> None:
+    ocpp_id = _start(world)
+    assert _stop(world, stop(ocpp_id, uid=None)) == StopAnswer(None)
+    assert world.closing(ocpp_id).stop_token_hmac is None
+
+
+def test_an_empty_token_is_no_token(world: World) -> None:
+    assert _stop(world, stop(_start(world), uid="")) == StopAnswer(None)
+
+
+def test_a_stop_is_told_the_verdict_on_its_token(world: World) -> None:
+    world.add_token("BLOCKED", TokenStatus.BLOCKED, group="fleet")
+    answer = _stop(world, stop(_start(world), uid="BLOCKED"))
+    assert answer == StopAnswer(Judgement(verdict=Verdict.BLOCKED, group="fleet"))
+
+
+def test_a_stop_is_never_told_concurrent(world: World) -> None:
+    world.add_token("CARD", max_concurrent=0)
+    answer = _stop(world, stop(_start(world), uid="CARD"))
+    assert answer == StopAnswer(Judgement(verdict=Verdict.ACCEPTED))
+
+
+def test_an_unknown_token_that_stops_becomes_known_as_seen(world: World) -> None:
+    _stop(world, stop(_start(world), uid="NOBODY"))
+    assert [seen.uid for seen in world.tables.of_type(TokenSeen)] == ["NOBODY"]
+
+
+# --- again
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_resent_stop_gets_the_same_answer_and_leaves_no_second_trace(world: World, crash: bool) -> None:
+    event = stop(_start(world), samples=(sample(NOON, 1900.0),))
+    first = _stop(world, event)
+    kept = len(world.tables.log)
+    if crash:
+        world.crash()
+    world.now_us += HOUR
+    assert _stop(world, event) == first
+    assert len(world.tables.log) == kept
+
+
+def test_a_resent_stop_with_a_wild_clock_is_recognised_by_its_text(world: World) -> None:
+    event = stop(_start(world), NOON + HOUR)
+    _stop(world, event)
+    kept = len(world.tables.log)
+    world.now_us += 2 * HOUR  # by now the device's time would be trusted
+    _stop(world, event)
+    assert len(world.tables.log) == kept
+
+
+def test_a_resent_stop_whose_transaction_has_long_left_memory_is_recognised(world: World) -> None:
+    event = stop(_start(world))
+    _stop(world, event)
+    for n in range(20):
+        _stop(world, stop(_start(world, start(NOON - n * SECOND, evse=2))))
+    kept = len(world.tables.log)
+    _stop(world, event)
+    assert world.lookups[-1] == TransactionByOcppId(event.ocpp_id or "")
+    assert len(world.tables.log) == kept
+
+
+@pytest.mark.parametrize("other", [{"meter_wh": 2001.0}, {"at_us": NOON - SECOND}])
+def test_another_stop_of_an_ended_transaction_changes_nothing_and_is_logged(
+    world: World, other: dict[str, Any]
+) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(ocpp_id))
+    before = world.closing(ocpp_id)
+    event = stop(ocpp_id, **other, samples=(sample(NOON, 1950.0),), signed=(SIGNED,))
+    assert _stop(world, event) == StopAnswer(Judgement(verdict=Verdict.ACCEPTED))
+    assert world.closing(ocpp_id) == before
+    (conflict,) = world.events("transaction.conflict")
+    assert (conflict["id"], conflict["meter_stop_wh"]) == (before.id, event.meter_wh)
+    late = world.samples[-1]
+    assert (late.energy_wh, late.quality, late.transaction_id) == (1950.0, Quality.AFTER_END, before.id)
+    assert world.tables.of_type(SignedValueRecorded)[-1].transaction_id == before.id
+
+
+# --- an end that was inferred
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_late_stop_overrides_an_inferred_end(world: World, crash: bool) -> None:
+    old = _start(world, start(NOON - 3 * HOUR))
+    _start(world)
+    assert world.closing(old).closed_by == "next-start"
+    if crash:
+        world.crash()
+    _stop(world, stop(old, NOON - 2 * HOUR, meter_wh=1800.0))
+    closing = world.closing(old)
+    assert (closing.closed_by, closing.ended_at_us, closing.meter_stop_wh) == (
+        "station",
+        NOON - 2 * HOUR,
+        1800.0,
+    )
+    assert [event["closed_by"] for event in world.events("transaction.ended")] == ["next-start"]
+    assert [event["closed_by"] for event in world.events("transaction.updated")] == ["station"]
+
+
+def test_a_late_stop_without_an_id_finds_the_transaction_whose_end_was_inferred(world: World) -> None:
+    old = _start(world, start(NOON - 3 * HOUR))
+    new = _start(world)
+    _stop(world, stop(None, NOON - 2 * HOUR, meter_wh=1800.0))
+    assert world.closing(old).closed_by == "station"
+    assert world.row(new).closed is None
+
+
+# --- no id, or a wrong one
+
+NO_ID = [None, "", "0", "-1", "4711"]
+
+
+@pytest.mark.parametrize("said", NO_ID)
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_stop_with_no_known_id_ends_what_its_token_charges(
+    world: World, said: str | None, crash: bool
+) -> None:
+    ocpp_id = _start(world)
+    other = _start(world, start(NOON - HOUR, uid="OTHER", evse=2))
+    if crash:
+        world.crash()
+    _stop(world, stop(said))
+    assert world.closing(ocpp_id).closed_by == "station"
+    assert world.row(other).closed is None
+    assert _orphans(world) == []
+
+
+@pytest.mark.parametrize("said", NO_ID)
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_stop_with_no_known_id_that_is_resent_ends_nothing_more(
+    world: World, said: str | None, crash: bool
+) -> None:
+    _start(world)
+    second = _start(world, start(NOON - HOUR, evse=2))
+    first = _start(world, start(NOON - HOUR + SECOND, evse=3))
+    _stop(world, stop(said))
+    assert world.closing(first)
+    kept = len(world.tables.log)
+    if crash:
+        world.crash()
+    _stop(world, stop(said))
+    assert len(world.tables.log) == kept
+    assert world.row(second).closed is None
+
+
+def test_of_several_the_newest_start_not_after_the_stop_is_ended(world: World) -> None:
+    starts = [_start(world, start(NOON - 4 * HOUR + n * HOUR, evse=n)) for n in (1, 2, 3, 4)]
+    _stop(world, stop(None, NOON - 90 * 60 * SECOND))
+    assert [world.row(ocpp_id).closed is not None for ocpp_id in starts] == [False, True, False, False]
+
+
+def test_a_register_below_that_of_the_start_does_not_fit(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(None, meter_wh=999.0))
+    assert world.row(ocpp_id).closed is None
+    assert len(_orphans(world)) == 1
+
+
+def test_another_holders_token_does_not_fit(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(None, uid="OTHER"))
+    assert world.row(ocpp_id).closed is None
+    assert len(_orphans(world)) == 1
+
+
+def test_a_token_of_the_same_group_fits(world: World) -> None:
+    world.add_token("MINE", group="fleet")
+    world.add_token("YOURS", group="fleet")
+    ocpp_id = _start(world, start(NOON - HOUR, uid="MINE"))
+    _stop(world, stop(None, uid="YOURS"))
+    assert world.closing(ocpp_id).stop_token_hmac == hmac_of("YOURS")
+
+
+def test_a_stop_without_id_and_token_ends_the_only_candidate(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(None, uid=None, reason="PowerLoss"))
+    assert world.closing(ocpp_id).stop_reason == "PowerLoss"
+
+
+def test_a_stop_without_id_and_token_ends_none_of_several(world: World) -> None:
+    both = [_start(world), _start(world, start(NOON - HOUR, evse=2))]
+    _stop(world, stop(None, uid=None))
+    assert [world.row(ocpp_id).closed for ocpp_id in both] == [None, None]
+    assert len(_orphans(world)) == 1
+
+
+def test_another_stations_transaction_is_never_ended(world: World) -> None:
+    ocpp_id = _start(world, station="CP-2")
+    _stop(world, stop(ocpp_id))
+    assert [closed.id for closed in world.tables.of_type(TransactionClosed)] == [_orphans(world)[0].id]
+
+
+# --- orphans
+
+
+def test_a_stop_whose_start_never_came_is_kept_as_an_orphan(world: World) -> None:
+    _stop(world, stop("4711", NOON - SECOND, samples=(sample(NOON - SECOND, 1900.0),), signed=(SIGNED,)))
+    (opened,) = _orphans(world)
+    assert opened == TransactionOpened(
+        id=opened.id,
+        ocpp_id="4711",
+        station_id="CP-1",
+        site_id="depot",
+        evse=0,
+        connector=0,
+        token_hmac=hmac_of("TAG"),
+        token_verdict=None,
+        started_at_us=NOON - SECOND,
+        device_started_at="2026-05-28T20:26:39.000Z",
+        received_at_us=NOON,
+        meter_start_wh=None,
+        reservation_id=None,
+        orphan=1,
+    )
+    closing = world.closing("4711")
+    assert (closing.closed_by, closing.meter_stop_wh, closing.ended_at_us) == (
+        "station",
+        2000.0,
+        NOON - SECOND,
+    )
+    assert [s.transaction_id for s in world.samples] == [opened.id, opened.id]
+    assert [s.transaction_id for s in world.tables.of_type(SignedValueRecorded)] == [opened.id]
+    (event,) = world.events("transaction.ended")
+    assert (event["orphan"], event["meter_start_wh"], event["energy_wh"]) == (True, None, None)
+
+
+@pytest.mark.parametrize("uid", ["NOBODY", None])
+def test_an_orphan_may_have_an_unknown_token_or_none(world: World, uid: str | None) -> None:
+    _stop(world, stop(None, uid=uid))
+    assert [seen.uid for seen in world.tables.of_type(TokenSeen)] == ([uid] if uid else [])
+
+
+@pytest.mark.parametrize("said", NO_ID)
+@pytest.mark.parametrize("crash", [False, True])
+def test_an_orphan_that_is_resent_is_the_same_orphan(world: World, said: str | None, crash: bool) -> None:
+    first = _stop(world, stop(said))
+    assert [opened.ocpp_id for opened in _orphans(world)] == [said or ""]
+    kept = len(world.tables.log)
+    if crash:
+        world.crash()
+    assert _stop(world, stop(said)) == first
+    assert len(world.tables.log) == kept
+    assert isinstance(world.lookups[-1], TransactionById)
+
+
+@pytest.mark.parametrize("said", NO_ID)
+def test_two_different_stops_with_the_same_wrong_id_are_two_orphans(world: World, said: str | None) -> None:
+    _stop(world, stop(said))
+    _stop(world, stop(said, NOON - SECOND))
+    _stop(world, stop(said))
+    assert len(_orphans(world)) == 2
+
+
+@pytest.mark.parametrize("ids", [NO_ID, NO_ID[::-1]])
+def test_a_stop_that_differs_only_in_what_it_calls_its_transaction_is_another_orphan(
+    world: World, ids: list[str | None]
+) -> None:
+    for said in ids:
+        _stop(world, stop(said))
+    assert len({opened.id for opened in _orphans(world)}) == len(NO_ID)
+
+
+def test_the_same_stop_of_another_station_is_another_orphan(world: World) -> None:
+    _stop(world, stop("4711"))
+    _stop(world, stop("4711"), station="CP-2")
+    assert len(_orphans(world)) == 2
+
+
+def test_an_orphan_is_neither_a_candidate_nor_a_known_start(world: World) -> None:
+    _stop(world, stop("4711", NOON - HOUR, meter_wh=1000.0))
+    _stop(world, stop(None, meter_wh=1500.0))
+    assert len(_orphans(world)) == 2
+    _start(world, start(NOON - HOUR, evse=0, meter_wh=1000.0))
+    assert len(world.tables.of_type(TransactionOpened)) == 3
+
+
+def test_readings_that_name_an_orphan_belong_to_it(world: World) -> None:
+    _stop(world, stop("4711"))
+    event = SamplesReported(evse=1, connector=1, ocpp_id="4711", samples=(sample(NOON, 2000.0),))
+    assert world.send(event) == Acknowledged()
+    late = world.samples[-1]
+    assert (late.transaction_id, late.quality) == (_orphans(world)[0].id, Quality.AFTER_END)
+
+
+@pytest.mark.parametrize("said", ["0", "-1"])
+def test_readings_that_name_nothing_belong_to_no_orphan_of_that_name(world: World, said: str) -> None:
+    _stop(world, stop(said))
+    world.crash()
+    world.send(SamplesReported(evse=1, connector=1, ocpp_id=said, samples=(sample(NOON, 2000.0),)))
+    assert world.samples[-1].transaction_id is None
