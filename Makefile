@@ -7,6 +7,7 @@ PYTHON ?= $(shell tools/find_python)
 PYTHONS := 3.11 3.12 3.13
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help setup demo test test-all lint format check-types check-imports unit bench soak lock clean programs
 
 help: ## list these targets

@@ -8,7 +8,6 @@ import gc
 import signal
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from pathlib import Path
 
 import structlog
 
@@ -23,8 +22,16 @@ from csms.http.server import HttpServer, build
 from csms.ocpp import v16
 from csms.ports import Clock, Policy
 from csms.settings import Settings
-from csms.storage import SqliteStorage, open_storage
-from csms.storage.secrets import station_key_matches, token_hmac
+from csms.storage import (
+    MessageLogLimits,
+    SqliteStorage,
+    StoreOptions,
+    load_secret,
+    open_storage,
+    station_key_matches,
+    store_has_keys,
+    token_hmac,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +51,7 @@ async def serve(settings: Settings) -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     clock = SystemClock()
-    async with _storage(settings, clock) as (storage, secret):
+    async with opened_storage(settings, clock, serving=True) as (storage, secret):
         wheel = TimerWheel(clock.machine_s)
         gateway = _gateway(settings, clock, storage, secret, wheel)
         http = _bind_http(settings, storage)
@@ -75,8 +82,22 @@ async def serve(settings: Settings) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _storage(settings: Settings, clock: Clock) -> AsyncGenerator[tuple[SqliteStorage, bytes]]:
-    storage, secret = await open_storage(settings, clock=clock)
+async def opened_storage(
+    settings: Settings, clock: Clock, *, serving: bool = False
+) -> AsyncGenerator[tuple[SqliteStorage, bytes]]:
+    """Open the store of `settings` with its secret, and close it at the end.
+
+    Commands that only look or register something are not `serving`. Raises `ConfigurationError`.
+    """
+    url = settings.database_url
+    secret = load_secret(settings.secret_file, store_has_keys=store_has_keys(url))
+    options = StoreOptions(
+        samples_keep_days=settings.samples_retention_days,
+        message_log=MessageLogLimits(
+            keep_days=settings.message_log_days, file_bytes=settings.message_log_bytes
+        ),
+    )
+    storage = await open_storage(url, clock=clock, secret=secret, serving=serving, options=options)
     try:
         yield storage, secret
     finally:
@@ -93,7 +114,7 @@ def _gateway(
         wheel=wheel,
         policy=Policy(
             heartbeat_interval_s=settings.heartbeat_interval_s,
-            accept_unknown_tokens=settings.token_policy == "accept-all",
+            accept_unknown_tokens=settings.token_policy == "accept-all",  # noqa: S105 - no secret
         ),
         tokens=storage.tokens,
         token_hmac=lambda uid, kind: token_hmac(secret, uid, kind),

@@ -160,11 +160,12 @@ class Settings(BaseSettings):
     def _engine_that_exists(cls, value: str) -> str:
         if value.startswith("postgresql"):
             raise _refused(f"PostgreSQL is not supported yet; use {_SQLITE}FILE")
-        if not value.startswith(_SQLITE) or not value.removeprefix(_SQLITE).partition("?")[0].strip("/"):
+        file = re.fullmatch(r"sqlite(?:\+aiosqlite)?:///(/*[^/?][^?]*)", value)
+        if file is None:
             raise _refused(
                 f"must be {_SQLITE}FILE (three slashes and a relative path, four and an absolute one)"
             )
-        if value.removeprefix(_SQLITE).startswith(":memory:"):
+        if file[1].startswith((":memory:", "file:")):
             raise _refused("a store in memory forgets what was acknowledged; name a file")
         return value
 

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from csms.domain.commands import CommandResult, CommandState, RawCommand
+from csms.domain.commands import CommandError, CommandResult, CommandState, RawCommand
 from csms.domain.errors import NotConnected, RecordRefused
 from csms.domain.events import StationEvent, UnreadableReceived
 from csms.domain.records import CommandRecorded, RawKept
@@ -350,7 +350,7 @@ class Connection:
             state=state.value,
             request=command.payload,
             response=result.response if result else None,
-            error=msgspec.json.encode(result.error).decode() if result and result.error else None,
+            error=_error_json(result.error) if result and result.error else None,
             created_at_us=open_command.created_at_us,
             sent_at_us=open_command.sent_at_us,
             final_at_us=self._services.clock.now_us() if state.final else None,
@@ -406,6 +406,11 @@ class _OpenCommand(Struct, kw_only=True):
     done: asyncio.Future[CommandResult]
     created_at_us: int
     sent_at_us: int | None = None
+
+
+def _error_json(error: CommandError) -> str:
+    members = {"code": error.code, "description": error.description, "details": msgspec.Raw(error.details)}
+    return msgspec.json.encode(members).decode()
 
 
 def _log_failure(error: Exception | None) -> None:

@@ -24,12 +24,12 @@ from csms.storage.retention import DAY_US, PAUSE_S, STEP_ROWS, Sweep
 
 _log = structlog.get_logger(__name__)
 
-_SCHEMA = (
+_TABLE = (
     "CREATE TABLE IF NOT EXISTS messages (number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "
     "station_id TEXT NOT NULL, at_us INTEGER NOT NULL, direction TEXT NOT NULL, frame TEXT NOT NULL, "
-    "deviation TEXT) STRICT",
-    "CREATE INDEX IF NOT EXISTS messages_by_station ON messages (station_id, number)",
+    "deviation TEXT) STRICT"
 )
+_INDEX = "CREATE INDEX IF NOT EXISTS messages_by_station ON messages (station_id, number)"
 _INSERT = "INSERT INTO messages (station_id, at_us, direction, frame, deviation) VALUES (?, ?, ?, ?, ?)"
 _SELECT = (
     "SELECT number, at_us, direction, frame, deviation FROM messages "
@@ -218,8 +218,8 @@ class SqliteMessageLog:
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
-                for statement in _SCHEMA:
-                    connection.execute(statement)
+                connection.execute(_TABLE)
+                connection.execute(_INDEX)
             except BaseException:
                 connection.close()
                 raise

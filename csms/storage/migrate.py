@@ -35,7 +35,7 @@ def migrate(path: Path) -> None:
         ) from error
     engine = create_engine("sqlite+pysqlite://", creator=lambda: _connect(path), poolclass=NullPool)
     # The lock is taken before anything is read, so that nobody migrates between the look and the change.
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", _begin)
     try:
         with engine.begin() as connection:
             _upgrade(connection, path)
@@ -80,6 +80,10 @@ def _config(connection: Connection | None) -> Config:
 
 def _scripts(config: Config) -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

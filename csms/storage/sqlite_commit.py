@@ -52,13 +52,14 @@ def connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise sqlite3.OperationalError(f"its file system can't do write-ahead logging ({mode})")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
     except BaseException:
         connection.close()
         raise
+    if mode != "wal":
+        connection.close()
+        raise sqlite3.OperationalError(f"its file system can't do write-ahead logging ({mode})")
     return connection
 
 

@@ -113,7 +113,7 @@ STATEMENTS: dict[type[Struct], Statement] = {
     r.TransactionOpened: Statement(_insert("transactions", r.TransactionOpened, "ON CONFLICT DO NOTHING")),
     # The station's own report overrides an inferred end; after that nothing changes any more.
     r.TransactionClosed: Statement(
-        "UPDATE transactions SET ended_at_us = ?1, device_ended_at = ?2, end_received_at_us = ?3, "  # noqa: S608
+        "UPDATE transactions SET ended_at_us = ?1, device_ended_at = ?2, end_received_at_us = ?3, "
         "meter_stop_wh = ?4, stop_reason = ?5, stop_token_id = (SELECT id FROM tokens WHERE hmac = ?6), "
         "closed_by = ?7 WHERE id = ?8 AND (closed_by IS NULL OR (closed_by <> 'station' AND ?7 = 'station'))"
     ),

@@ -217,8 +217,10 @@ class Writer:
             return bool(self._batch) or not self._closing
 
     def _do_chores(self) -> bool:
-        # A list, not a generator: each chore gets its turn.
-        return any([chore() for chore in self._chores])
+        more = False
+        for chore in self._chores:
+            more = chore() or more
+        return more
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         try:
@@ -230,5 +232,5 @@ class Writer:
 def _tell(done: Done, error: StorageError | None) -> None:
     try:
         done(error)
-    except Exception:  # one listener's fault must not keep the others from hearing
+    except Exception:  # noqa: BLE001 - one listener's fault must not keep the others from hearing
         _log.exception("store.callback-failed")

@@ -107,6 +107,7 @@ def record_signed(
         measurand=value.measurand,
         encoding=value.encoding,
         data=value.data,
+        device_at_us=value.device_at_us,
     )
 
 

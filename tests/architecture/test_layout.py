@@ -43,13 +43,17 @@ def test_tests_mirror_the_tree():
         relative(folder)
         for package in packages()
         for folder in (ROOT / "tests" / package).rglob("*")
-        if folder.is_dir() and not is_made(folder) and not (ROOT / folder.relative_to(ROOT / "tests")).is_dir()
+        if folder.is_dir()
+        and not is_made(folder)
+        and not (ROOT / folder.relative_to(ROOT / "tests")).is_dir()
     ]
     assert strays == []
 
 
 def test_every_shipped_folder_with_modules_is_a_package():
-    folders = {path.parent for package in packages() for path in files(ROOT / package) if path.suffix == ".py"}
+    folders = {
+        path.parent for package in packages() for path in files(ROOT / package) if path.suffix == ".py"
+    }
     loaded_by_path = {"csms/storage/migrations", "csms/storage/migrations/versions"}  # by alembic
     lacking = {relative(folder) for folder in folders if not (folder / "__init__.py").exists()}
     assert lacking <= loaded_by_path

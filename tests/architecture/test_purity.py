@@ -17,7 +17,16 @@ TAKES_CHANCE = {
 CATCHES_ALL: dict[str, str] = {}
 
 _CHANCE = {"random", "secrets", "uuid"}
-_CLOCK_METHODS = {"now", "utcnow", "today", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "time_ns"}
+_CLOCK_METHODS = {
+    "now",
+    "utcnow",
+    "today",
+    "monotonic",
+    "monotonic_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "time_ns",
+}
 _CLOCK_WORDS = ("current_timestamp", "datetime('now", "strftime('%s', 'now", "unixepoch('now", "unixepoch()")
 
 
@@ -63,7 +72,8 @@ def _catches_all(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
     return any(
-        isinstance(node, ast.Name) and node.id in {"Exception", "BaseException"} for node in ast.walk(handler.type)
+        isinstance(node, ast.Name) and node.id in {"Exception", "BaseException"}
+        for node in ast.walk(handler.type)
     )
 
 

@@ -37,32 +37,44 @@ def in_decimals(payload: str) -> Any:
     return json.loads(payload, parse_float=Decimal)
 
 
+def odd(random: Random) -> Any:
+    """Return a value that fits few schemas."""
+    return copy.deepcopy(random.choice(ODD_VALUES))
+
+
 def valid(schema: Schema, random: Random) -> Any:
     """Return a random value that the schema allows."""
     if schema.enum is not None:
         return random.choice(schema.enum)
-    match schema.type:
-        case "object":
-            return {
-                name: valid(member, random)
-                for name, member in schema.properties.items()
-                if name in schema.required or random.random() < 0.5
-            }
-        case "array":
-            assert schema.items is not None
-            least = schema.min_items or 0
-            most = min(schema.max_items or least + 3, least + 3)
-            return [valid(schema.items, random) for _ in range(random.randint(least, most))]
-        case "string":
-            return _text(schema, random)
-        case "integer":
-            return _within(schema, random.choice((0, 1, -1, random.randint(-(2**31), 2**31), 2**62)))
-        case "number":
-            return _within(schema, random.choice((0, 16, 16.0, 0.1, -32.5, random.randint(-400, 400) / 10)))
-        case "boolean":
-            return random.random() < 0.5
-        case _:
-            return random.choice(ODD_VALUES)
+    make = _MAKERS.get(schema.type or "")
+    return odd(random) if make is None else make(schema, random)
+
+
+def _object(schema: Schema, random: Random) -> dict[str, Any]:
+    return {
+        name: valid(member, random)
+        for name, member in schema.properties.items()
+        if name in schema.required or random.random() < 0.5
+    }
+
+
+def _array(schema: Schema, random: Random) -> list[Any]:
+    assert schema.items is not None
+    least = schema.min_items or 0
+    most = min(schema.max_items or least + 3, least + 3)
+    return [valid(schema.items, random) for _ in range(random.randint(least, most))]
+
+
+def _integer(schema: Schema, random: Random) -> float:
+    return _within(schema, random.choice((0, 1, -1, random.randint(-(2**31), 2**31), 2**62)))
+
+
+def _number(schema: Schema, random: Random) -> float:
+    return _within(schema, random.choice((0, 16, 16.0, 0.1, -32.5, random.randint(-400, 400) / 10)))
+
+
+def _boolean(_schema: Schema, random: Random) -> bool:
+    return random.random() < 0.5
 
 
 def _text(schema: Schema, random: Random) -> str:
@@ -81,13 +93,23 @@ def _within(schema: Schema, value: float) -> float:
     return value
 
 
+_MAKERS = {
+    "object": _object,
+    "array": _array,
+    "string": _text,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+}
+
+
 def mutated(schema: Schema, random: Random) -> Any:
     """Return a valid value with one to three changes, most of which the schema forbids."""
-    value = copy.deepcopy(valid(schema, random))
+    value = valid(schema, random)
     for _ in range(random.randint(1, 3)):
         places = list(_places(value))
         if not places:
-            value = {random.choice(("x", "", "timestamp")): random.choice(ODD_VALUES)}
+            value = {random.choice(("x", "", "timestamp")): odd(random)}
             continue
         _mutate(*random.choice(places), random)
     return value
@@ -113,7 +135,7 @@ def _mutate(container: Any, key: Any, random: Random) -> None:
     if change == "remove":
         del container[key]
     elif change == "add" and isinstance(container, dict):
-        container[random.choice(("x", "", "value", f"{key} "))] = random.choice(ODD_VALUES)
+        container[random.choice(("x", "", "value", f"{key} "))] = odd(random)
     elif change == "stretch" and isinstance(old, str):
         container[key] = old + "x" * random.choice((1, 2, 30, 600))
     elif change == "recase" and isinstance(old, str):
@@ -121,4 +143,4 @@ def _mutate(container: Any, key: Any, random: Random) -> None:
     elif change == "stretch" and isinstance(old, list):
         container[key] = old * 2 if random.random() < 0.5 else []
     else:
-        container[key] = random.choice(ODD_VALUES)
+        container[key] = odd(random)

@@ -25,7 +25,7 @@ ALL_FILES = [
 ]
 
 
-@pytest.mark.parametrize(("version", "file"), ALL_FILES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("version", "file"), ALL_FILES, ids=str)
 def test_every_packaged_schema_is_read_and_judges_as_jsonschema_does(version, file, scaled):
     schema = load(folder(version) / f"{file}.json")
     validator = payloads.validator(version, file)

@@ -11,11 +11,16 @@ from csms.domain.answers import Acknowledged, StartAnswer
 from csms.domain.events import SamplesReported, StatusReported
 from csms.domain.metering import Quality, Sample, SignedValue
 from csms.domain.records import EventRecorded, SampleRecorded, SignedValueRecorded
-from csms.ports import TransactionByOcppId
+from csms.ports import TransactionByOcppId, TransactionByStart
 from tests.csms.usecases.world import HOUR, NOON, SECOND, World, sample, start, stop
 
 SIGNED = SignedValue(
-    at_us=NOON, context="Sample.Periodic", measurand="Energy", encoding="OCMF", data=b"\0\xff"
+    at_us=NOON,
+    context="Sample.Periodic",
+    measurand="Energy",
+    encoding="OCMF",
+    data=b"\0\xff",
+    device_at_us=NOON + 5,
 )
 
 
@@ -106,6 +111,7 @@ def test_a_sample_without_an_id_belongs_to_what_charges_on_its_connector(
     _start(world, evse=1)
     (kept,) = _read(world, said, sample(NOON, 1500.0), evse=2)
     assert (kept.transaction_id, kept.evse, kept.quality) == (_id(world, ocpp_id), 2, 0)
+    assert {type(lookup) for lookup in world.lookups} == {TransactionByStart}
 
 
 def test_a_sample_without_an_id_belongs_to_the_newest_that_had_begun_by_then(world: World) -> None:
@@ -173,6 +179,16 @@ def test_signed_values_are_kept_byte_for_byte_with_their_transaction(world: Worl
         _read(world, said, signed=(SIGNED,))
     signed = world.tables.of_type(SignedValueRecorded)
     assert signed[0] == SignedValueRecorded(
-        "CP-1", "depot", 1, _id(world, ocpp_id), NOON, NOON, "Sample.Periodic", "Energy", "OCMF", b"\0\xff"
+        "CP-1",
+        "depot",
+        1,
+        _id(world, ocpp_id),
+        NOON,
+        NOON,
+        "Sample.Periodic",
+        "Energy",
+        "OCMF",
+        b"\0\xff",
+        NOON + 5,
     )
     assert [value.transaction_id for value in signed[1:]] == [_id(world, ocpp_id), None]

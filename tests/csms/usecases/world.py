@@ -21,7 +21,7 @@ from csms.domain.events import (
     TransactionStartReported,
     TransactionStopReported,
 )
-from csms.domain.metering import Sample
+from csms.domain.metering import Sample, SignedValue
 from csms.domain.records import (
     ConnectorStatusRecorded,
     EventRecorded,
@@ -95,7 +95,9 @@ def stop(
     uid: str | None = "TAG",
     meter_wh: float = 2000.0,
     device_at: str | None = None,
-    **rest: Any,
+    reason: str | None = "Local",
+    samples: tuple[Sample, ...] = (),
+    signed: tuple[SignedValue, ...] = (),
 ) -> TransactionStopReported:
     return TransactionStopReported(
         ocpp_id=ocpp_id,
@@ -104,13 +106,23 @@ def stop(
         device_at=device_at or (format_utc(at_us) if at_us is not None else "soon"),
         device_at_us=at_us,
         meter_wh=meter_wh,
-        **({"reason": "Local"} | rest),
+        reason=reason,
+        samples=samples,
+        signed=signed,
     )
 
 
-def sample(at_us: int = NOON, energy_wh: float | None = None, **rest: Any) -> Sample:
-    defaults: dict[str, Any] = {"context": "Sample.Periodic", "device_at_us": at_us, "received_at_us": NOON}
-    return Sample(**(defaults | {"at_us": at_us, "energy_wh": energy_wh} | rest))
+def sample(
+    at_us: int = NOON, energy_wh: float | None = None, *, context: str = "Sample.Periodic", quality: int = 0
+) -> Sample:
+    return Sample(
+        at_us=at_us,
+        device_at_us=at_us,
+        received_at_us=NOON,
+        context=context,
+        energy_wh=energy_wh,
+        quality=quality,
+    )
 
 
 @dataclass

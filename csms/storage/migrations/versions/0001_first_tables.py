@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.types import TypeEngine
 
 revision = "0001"
 down_revision = None
@@ -22,6 +23,7 @@ _BLOB = sa.LargeBinary()
 
 
 def upgrade() -> None:
+    """Make every table."""
     _meta()
     _id_blocks()
     _stations()
@@ -344,14 +346,14 @@ def _sqlite_triggers() -> None:
         ("token_rekeyed", "UPDATE OF hmac", "old"),
     ):
         op.execute(
-            f"CREATE TRIGGER {name} AFTER {moment} ON tokens BEGIN "
+            f"CREATE TRIGGER {name} AFTER {moment} ON tokens BEGIN "  # noqa: S608 - our own words
             f"DELETE FROM token_changes WHERE hmac = {row}.hmac; "
             f"INSERT INTO token_changes (hmac) VALUES ({row}.hmac); END"
         )
 
 
 def _column(
-    name: str, kind: Any, *, null: bool = False, key: bool = False, default: str | None = None
+    name: str, kind: TypeEngine[Any], *, null: bool = False, key: bool = False, default: str | None = None
 ) -> sa.Column[Any]:
     server_default = None if default is None else sa.text(default)
     return sa.Column(name, kind, primary_key=key, nullable=null, server_default=server_default)

@@ -1,0 +1,266 @@
+"""The store as the rest of the program sees it, whatever engine is behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
+
+import structlog
+from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from csms.domain.errors import Invalid, RecordRefused, StorageError
+from csms.domain.station import StationIdentity, StationState
+from csms.domain.token import Token
+from csms.ports import (
+    Clock,
+    Found,
+    Lookup,
+    OpenTransactionsOfToken,
+    TokenByHmac,
+    TransactionById,
+    TransactionByOcppId,
+    TransactionByStart,
+)
+from csms.storage import ocpp_ids, queries, registering, secrets
+from csms.storage.messages import SqliteMessageLog
+from csms.storage.ocpp_ids import OcppIds
+from csms.storage.own_records import StoredRecord
+from csms.storage.queries import Rows
+from csms.storage.registering import NewToken
+from csms.storage.tables import StationRow, TokenRow
+from csms.storage.token_index import TokenIndex
+from csms.storage.writer import Done, Writer
+
+_log = structlog.get_logger(__name__)
+
+
+_T = TypeVar("_T")
+
+
+class Reads(Protocol):
+    """What runs the functions of `csms.storage.queries` on an engine, off the event loop."""
+
+    async def run(self, read: Callable[[Rows], _T]) -> _T:
+        """Return what `read` makes of the rows it asks for, all of one moment; raises `StorageError`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+
+class NewStation(Struct, frozen=True):
+    """A station that was just registered, with its key, which nobody can be shown again."""
+
+    id: str
+    key: str | None
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What an engine's module puts together."""
+
+    writer: Writer
+    reads: Reads
+    engine: AsyncEngine
+    """For lists and for whatever else no station waits for."""
+    tokens: TokenIndex
+    message_log: SqliteMessageLog
+
+
+class Store:
+    """Implements `csms.ports.Storage`, and what commands and the API need besides."""
+
+    def __init__(self, parts: Parts, *, clock: Clock, secret: bytes) -> None:
+        self.message_log = parts.message_log
+        self.tokens: Mapping[bytes, Token] = parts.tokens
+        """The index of all tokens by HMAC, as of the last `refresh_tokens` and of what this process wrote."""
+        self._writer = parts.writer
+        self._engine = parts.engine
+        self._index = parts.tokens
+        self._clock = clock
+        self._secret = secret
+        self._reads = parts.reads
+        self._ids = OcppIds(self._write, self._first_free_id, clock.now_us)
+        self._refilling: asyncio.Task[None] | None = None
+
+    async def prepare(self, *, serving: bool) -> None:
+        """Load the tokens and, to serve stations, reserve the first ids."""
+        await self.refresh_tokens()
+        if serving:
+            await self._ids.refill()
+
+    # --- csms.ports.Storage
+
+    def submit(self, records: Sequence[StoredRecord], done: Done) -> None:
+        """See `csms.ports.Storage.submit`; on the event loop only.
+
+        `done` gets a `RecordRefused` where this unit broke a rule, another `StorageError` where nothing works.
+        """
+        self._writer.submit(records, done)
+
+    def congested(self) -> bool:
+        """See `csms.ports.Storage.congested`."""
+        return self._writer.congested()
+
+    def when_relieved(self, callback: Callable[[], None]) -> None:
+        """See `csms.ports.Storage.when_relieved`."""
+        self._writer.when_relieved(callback)
+
+    async def settled(self) -> None:
+        """See `csms.ports.Storage.settled`."""
+        await self._writer.settled()
+
+    async def find_station(self, station_id: str) -> StationIdentity | None:
+        """See `csms.ports.Storage.find_station`."""
+        return await self._reads.run(lambda rows: queries.identity(rows, station_id))
+
+    async def load_state(self, station_id: str) -> StationState:
+        """See `csms.ports.Storage.load_state`; raises `NotFound` for an unknown station."""
+        await self.settled()
+        return await self._reads.run(lambda rows: queries.state(rows, station_id))
+
+    async def look_up(self, station_id: str, lookup: Lookup) -> Found:
+        """See `csms.ports.Storage.look_up`."""
+        await self.settled()
+        run = self._reads.run
+        match lookup:
+            case TransactionByStart(key):
+                return await run(lambda rows: queries.transaction_by_start(rows, station_id, key))
+            case TransactionByOcppId(ocpp_id):
+                return await run(lambda rows: queries.transaction_by_ocpp_id(rows, station_id, ocpp_id))
+            case TransactionById(transaction_id):
+                return await run(lambda rows: queries.transaction_by_id(rows, station_id, transaction_id))
+            case OpenTransactionsOfToken(hmac):
+                return await run(lambda rows: queries.open_transactions_of(rows, hmac))
+            case TokenByHmac(hmac):
+                await self.refresh_tokens()
+                return self._index.get(hmac)
+
+    # --- tokens and ids
+
+    async def refresh_tokens(self) -> None:
+        """Take over what other processes, such as the command line, did to tokens."""
+        seen = self._index.seen
+        self._index.apply(await self._reads.run(lambda rows: queries.token_changes(rows, seen)))
+
+    def next_ocpp_id(self) -> int:
+        """Return a fresh transaction id for OCPP 1.6: above 0, below 2³¹, never given out before.
+
+        Raises `StorageError` where none can be had.
+        """
+        try:
+            return self._ids.next()
+        finally:
+            if self._ids.needs_refill() and self._refilling is None:
+                self._refilling = asyncio.get_running_loop().create_task(self._refill_ids())
+
+    # --- what operators do
+
+    async def add_station(
+        self,
+        station_id: str,
+        *,
+        site_id: str | None = None,
+        key: str | None = None,
+        keyless: bool = False,
+        managed: bool = True,
+    ) -> NewStation:
+        """Register a station and return it with its key: the one given, or a random one unless `keyless`.
+
+        Raises `Invalid` where the id is taken (without regard to case) or something breaks a rule.
+        """
+        if key is None and not keyless:
+            key = secrets.new_station_key()
+        record = registering.station_added(
+            self._secret, station_id, site_id=site_id, key=key, managed=managed, at_us=self._clock.now_us()
+        )
+        try:
+            await self._write(record)
+        except RecordRefused as error:
+            raise Invalid(
+                f"there is a station {station_id} already (case does not tell ids apart)"
+            ) from error
+        return NewStation(station_id, key)
+
+    async def add_token(self, token: NewToken) -> TokenRow:
+        """Register a token and return it; one that was only seen becomes it.
+
+        Raises `Invalid` where it is registered already or something breaks a rule.
+        """
+        record = registering.token_added(
+            self._secret, token, token_id=uuid.uuid4().hex, at_us=self._clock.now_us()
+        )
+        try:
+            await self._write(record)
+        except RecordRefused as error:
+            raise Invalid(f"the token {token.uid} of type {token.type} is registered already") from error
+        async with self._session() as session:
+            row = (await session.exec(select(TokenRow).where(TokenRow.hmac == record.hmac))).first()
+        if row is None:
+            raise StorageError("the token was removed by somebody else in the same moment")
+        return row
+
+    async def list_stations(self) -> list[StationRow]:
+        """Return all stations by their ids."""
+        async with self._session() as session:
+            return list((await session.exec(select(StationRow).order_by(col(StationRow.id)))).all())
+
+    async def list_tokens(self) -> list[TokenRow]:
+        """Return all tokens, the oldest first, those that were only seen included."""
+        async with self._session() as session:
+            return list((await session.exec(select(TokenRow).order_by(col(TokenRow.created_at_us)))).all())
+
+    # --- lifetime
+
+    def healthy(self) -> str | None:
+        """Return why nothing can be stored now, or None."""
+        return self._writer.healthy()
+
+    async def close(self) -> None:
+        """Make everything submitted durable, write what waits for the message log, and let go of the files."""
+        if self._refilling is not None:
+            await self._refilling
+        await self._writer.close()
+        await asyncio.to_thread(self.message_log.close)
+        await self._reads.close()
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncGenerator[AsyncSession]:
+        try:
+            async with AsyncSession(self._engine) as session:
+                yield session
+        except SQLAlchemyError as error:
+            raise StorageError(f"the store can't be read: {error}") from error
+
+    async def _first_free_id(self) -> int:
+        return await self._reads.run(lambda rows: queries.first_free_id(rows, ocpp_ids.NAME))
+
+    async def _refill_ids(self) -> None:
+        try:
+            await self._ids.refill()
+        except StorageError as error:
+            _log.error("store.no-ids", problem=str(error))
+        finally:
+            self._refilling = None
+
+    async def _write(self, record: StoredRecord) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(error: Exception | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        self.submit((record,), done)
+        await future
