@@ -8,7 +8,6 @@ SQLModel all the same.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -64,8 +63,7 @@ class SqliteReads:
         connection = sqlite3.connect(
             self._path, timeout=self._busy_s, isolation_level=None, check_same_thread=False
         )
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA query_only = ON")
         return connection
 
 
