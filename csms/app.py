@@ -14,8 +14,8 @@ import structlog
 from csms.clock import SystemClock
 from csms.domain.errors import ConfigurationError, StorageError
 from csms.domain.station import MessageLogPolicy, StationIdentity
-from csms.gateway.connection import Services
 from csms.gateway.server import Gateway, GatewayOptions
+from csms.gateway.services import Services
 from csms.gateway.socket import SocketLimits
 from csms.gateway.wheel import TimerWheel
 from csms.http.server import HttpServer, build

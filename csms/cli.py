@@ -134,7 +134,10 @@ def add_station(
     key: Annotated[str | None, typer.Option(help="Its key; - reads it from standard input.")] = None,
     *,
     no_key: Annotated[bool, typer.Option("--no-key", help="Let it connect without a key.")] = False,
-    managed: Annotated[bool, typer.Option(help="Whether Headroom may configure it by itself.")] = True,
+    managed: Annotated[
+        bool,
+        typer.Option("--managed/--unmanaged", help="Whether Headroom may send it what nobody asked for."),
+    ] = True,
     config: _Config = None,
 ) -> None:
     """Register a charging station. A key is made for it and shown once, unless you give one.

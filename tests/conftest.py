@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 # Deadlines and health checks on speed would make a slow machine a failing one.
@@ -35,3 +37,20 @@ def _no_settings_from_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith("CSMS_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """For tests in which `csms.logs.configure` runs: afterwards logging is as it was."""
+    root = logging.getLogger()
+    names = [name for name, logger in root.manager.loggerDict.items() if isinstance(logger, logging.Logger)]
+    loggers = [root, *map(logging.getLogger, names)]
+    before = [(logger, list(logger.handlers), logger.level) for logger in loggers]
+    yield
+    for logger in map(logging.getLogger, root.manager.loggerDict):
+        logger.setLevel(logging.NOTSET)
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()

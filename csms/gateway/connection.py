@@ -10,42 +10,26 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 
-import msgspec
 import structlog
-from msgspec import Struct
 
-from csms.domain.commands import CommandError, CommandResult, CommandState, RawCommand
+from csms.domain.commands import CommandResult, RawCommand
 from csms.domain.errors import NotConnected, RecordRefused
 from csms.domain.events import StationEvent, UnreadableReceived
-from csms.domain.records import CommandRecorded, RawKept
+from csms.domain.records import RawKept
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
-from csms.domain.token import Token
+from csms.gateway.commands import Commands
+from csms.gateway.services import Services, log_failure
 from csms.gateway.socket import StationSocket
-from csms.gateway.wheel import TimerWheel
 from csms.ocpp.dialect import Decoded, Dialect
 from csms.ocpp.rpc.errors import ErrorKind, Refusal
 from csms.ocpp.rpc.peer import CallDone, CallReceived, CloseNeeded, Ignored, Peer, TextToSend
-from csms.ports import Clock, Context, Found, Lookup, MessageLog, Outcome, Policy, Storage
+from csms.ports import Context, Found, Lookup, Outcome
 from csms.usecases import dispatch
 
 _log = structlog.get_logger(__name__)
 
 OPEN_CALLS_LIMIT = 64
 """A station with so many calls unanswered is not read from until some are answered."""
-
-
-class Services(Struct, frozen=True, kw_only=True):
-    """What every connection of this process shares."""
-
-    clock: Clock
-    storage: Storage
-    message_log: MessageLog
-    wheel: TimerWheel
-    policy: Policy
-    tokens: Mapping[bytes, Token]
-    token_hmac: Callable[[str, str], bytes]
-    new_id: Callable[[], str]
-    next_ocpp_id: Callable[[], int]
 
 
 class Connection:
@@ -78,11 +62,13 @@ class Connection:
         )
         self._waiting: deque[CallReceived] = deque()
         self._blocked = True
+        self._reloading = 0
         self._draining = False
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._commands: dict[int, _OpenCommand] = {}
-        self._deadline_s: float | None = None
+        self._commands = Commands(
+            identity=identity, dialect=dialect, peer=self._peer, services=services, send=self._send
+        )
         self._frames: dict[int, str] = {}
 
     # --- lifetime
@@ -115,8 +101,7 @@ class Connection:
         self._frames.clear()
         for task in self._tasks:
             task.cancel()
-        for done in self._peer.disconnect():
-            self._command_done(done)
+        self._commands.end()
         _log.debug("connection.ended", station=self.identity.id, reason=reason)
 
     # --- station's calls
@@ -133,7 +118,7 @@ class Connection:
                     self._call_received(event)
                 case CallDone():
                     self._log_frame("in", text, None)
-                    self._command_done(event)
+                    self._commands.done(event)
                 case TextToSend():
                     self._log_frame("in", text, event.deviation)
                     self._send(event.text, deviation=event.deviation)
@@ -142,7 +127,7 @@ class Connection:
                 case CloseNeeded():
                     self._log_frame("in", text, event.reason)
                     self.end(event.code, event.reason)
-        self._pump_commands()
+        self._commands.pump()
         self._balance_reading()
 
     def _call_received(self, call: CallReceived) -> None:
@@ -164,7 +149,9 @@ class Connection:
             self._keep_raw(call, f"decode failed: {error!r}")
             return
         if isinstance(decoded, Decoded):
-            deviations = decoded.deviations if call.deviation is None else (call.deviation, *decoded.deviations)
+            deviations = (
+                decoded.deviations if call.deviation is None else (call.deviation, *decoded.deviations)
+            )
             self._log_frame("in", frame, "; ".join(deviations) or None)
             self._handle(call, decoded.event, now_us, {}, repaired=bool(decoded.deviations))
         else:
@@ -186,7 +173,7 @@ class Connection:
             outcome = dispatch.handle(state, event, self._context(now_us, found, repaired=repaired))
         except Exception as error:  # noqa: BLE001 - as above; the message is kept raw, so that nothing is lost
             _log.exception("call.failed", station=self.identity.id, action=call.action)
-            self._keep_raw(call, f"handling failed: {error!r}")
+            self._distrust_state(call, f"handling failed: {error!r}")
             return
         if not isinstance(outcome, Outcome):
             self._blocked = True
@@ -207,15 +194,16 @@ class Connection:
         repaired: bool,
     ) -> None:
         if lookup in found:
-            _log.error("lookup.repeated", station=self.identity.id, lookup=type(lookup).__name__)
-            self._refuse(call.handle, Refusal(ErrorKind.INTERNAL, "a look-up did not help"))
+            self._distrust_state(call, f"{type(lookup).__name__} was asked for twice")
         else:
             found[lookup] = await self._services.storage.look_up(self.identity.id, lookup)
+            if self._reloading:
+                self._waiting.appendleft(call)
+                return
             self._blocked = False
             self._handle(call, event, now_us, found, repaired=repaired)
-            if self._blocked:
-                return
-        self._unblock()
+        if not self._blocked:
+            self._unblock()
 
     def _unblock(self) -> None:
         self._blocked = False
@@ -231,20 +219,26 @@ class Connection:
         if error is None:
             self._answer(call, outcome)
         elif isinstance(error, RecordRefused):
-            # The state took for granted what is not stored: nothing is handled on it any more.
             _log.error("store.refused", station=self.identity.id, action=call.action, problem=str(error))
-            self._blocked = True
-            self._spawn(self._keep_refused(call, str(error)))
+            self._distrust_state(call, str(error))
         else:
             _log.error("store.failed", station=self.identity.id, action=call.action, problem=str(error))
             self.end(1011, "the message could not be stored; send it again")
         self._balance_reading()
 
-    async def _keep_refused(self, call: CallReceived, problem: str) -> None:
-        """Keep raw what the store's rules refuse; the state that counted on it is loaded anew."""
-        self._state = await self._services.storage.load_state(self.identity.id)
+    def _distrust_state(self, call: CallReceived, problem: str) -> None:
+        """Keep a call raw, and handle nothing more on a state that may count on what is not stored."""
+        self._blocked = True
+        self._reloading += 1
+        self._spawn(self._reload_state(call, problem))
+
+    async def _reload_state(self, call: CallReceived, problem: str) -> None:
+        state = await self._services.storage.load_state(self.identity.id)
+        self._reloading -= 1
         self._keep_raw(call, problem)
-        self._unblock()
+        if not self._reloading:
+            self._state = state
+            self._unblock()
 
     def _keep_raw(self, call: CallReceived, problem: str) -> None:
         """Keep a message that could not be handled, and answer it so that the station's queue drains."""
@@ -255,7 +249,7 @@ class Connection:
             record = RawKept(
                 self.identity.id, self.identity.site_id, now_us, call.action, call.payload, problem
             )
-            services.storage.submit((record,), _log_failure)
+            services.storage.submit((record,), log_failure)
             self._refuse(call.handle, Refusal(ErrorKind.INTERNAL, "kept, but it could not be handled"))
             return
         event = UnreadableReceived(kind=kind, action=call.action, payload=call.payload, problem=problem)
@@ -287,75 +281,11 @@ class Connection:
         self._log_frame("out", text, deviation)
         self._socket.send(text)
 
-    # --- our calls
-
     async def call(self, command: RawCommand) -> CommandResult:
-        """Queue a call of ours and return how it ended; every change of its state is recorded."""
+        """Ask the station something and return how it ended (see `Commands.call`)."""
         if self._ended or self._draining:
             raise NotConnected(f"{self.identity.id} is not connected")
-        payload = self.dialect.check_call(command.action, command.payload)
-        handle = self._peer.call(
-            command.action,
-            payload,
-            priority=command.priority,
-            now_s=self._services.clock.machine_s(),
-            timeout_s=command.timeout_s,
-            expires_s=command.expires_s,
-        )
-        done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        open_command = _OpenCommand(command=command, done=done, created_at_us=self._services.clock.now_us())
-        self._commands[handle] = open_command
-        self._record_command(open_command, CommandState.QUEUED)
-        self._pump_commands()
-        return await done
-
-    def _pump_commands(self) -> None:
-        if self._ended or not self._commands:
-            return
-        now_s = self._services.clock.machine_s()
-        while (ready := self._peer.next_call(now_s)) is not None:
-            handle, text = ready
-            open_command = self._commands[handle]
-            open_command.sent_at_us = self._services.clock.now_us()
-            self._record_command(open_command, CommandState.SENT)
-            self._send(text)
-        deadline_s = self._peer.next_deadline_s()
-        if deadline_s is not None and (self._deadline_s is None or deadline_s < self._deadline_s):
-            self._deadline_s = deadline_s
-            self._services.wheel.at(deadline_s, self._expire_commands)
-
-    def _expire_commands(self) -> None:
-        self._deadline_s = None
-        if not self._ended:
-            for done in self._peer.expire(self._services.clock.machine_s()):
-                self._command_done(done)
-            self._pump_commands()
-
-    def _command_done(self, event: CallDone) -> None:
-        open_command = self._commands.pop(event.handle)
-        self._record_command(open_command, event.outcome.state, event.outcome)
-        if not open_command.done.done():
-            open_command.done.set_result(event.outcome)
-
-    def _record_command(
-        self, open_command: _OpenCommand, state: CommandState, result: CommandResult | None = None
-    ) -> None:
-        command = open_command.command
-        record = CommandRecorded(
-            id=command.id,
-            station_id=self.identity.id,
-            site_id=self.identity.site_id,
-            name=command.name,
-            action=command.action,
-            state=state.value,
-            request=command.payload,
-            response=result.response if result else None,
-            error=_error_json(result.error) if result and result.error else None,
-            created_at_us=open_command.created_at_us,
-            sent_at_us=open_command.sent_at_us,
-            final_at_us=self._services.clock.now_us() if state.final else None,
-        )
-        self._services.storage.submit((record,), _log_failure)
+        return await self._commands.call(command)
 
     # --- the rest
 
@@ -383,6 +313,8 @@ class Connection:
 
     def _log_frame(self, direction: str, frame: str, deviation: str | None) -> None:
         policy = self.identity.message_log
+        if not frame:
+            return  # a call that is handled a second time was logged the first time
         if policy is MessageLogPolicy.ALL or (policy is MessageLogPolicy.ERRORS and deviation is not None):
             self._services.message_log.append(
                 self.identity.id, self._services.clock.now_us(), direction, frame, deviation
@@ -399,20 +331,3 @@ class Connection:
         except Exception:  # noqa: BLE001 - whatever the store does, only this station reconnects and is loaded anew
             _log.exception("connection.failed", station=self.identity.id)
             self.end(1011, "the store did not answer; try again")
-
-
-class _OpenCommand(Struct, kw_only=True):
-    command: RawCommand
-    done: asyncio.Future[CommandResult]
-    created_at_us: int
-    sent_at_us: int | None = None
-
-
-def _error_json(error: CommandError) -> str:
-    members = {"code": error.code, "description": error.description, "details": msgspec.Raw(error.details)}
-    return msgspec.json.encode(members).decode()
-
-
-def _log_failure(error: Exception | None) -> None:
-    if error is not None:
-        _log.error("store.failed", problem=str(error))

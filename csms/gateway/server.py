@@ -11,9 +11,10 @@ from websockets.http11 import Request
 
 from csms.domain.records import StationRegistered, StationSeen
 from csms.domain.station import MessageLogPolicy, StationIdentity
-from csms.gateway.connection import Connection, Services
+from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.handshake import choose_subprotocol, presented_key, station_id_of
+from csms.gateway.services import Services, log_failure
 from csms.gateway.socket import SocketLimits, StationSocket
 from csms.ocpp.dialect import Dialect
 from csms.usecases import connection as connection_use_cases
@@ -93,7 +94,7 @@ class Gateway:
         """Record when each connected station was last heard."""
         seen = [StationSeen(item.last_seen_us, item.identity.id) for item in self.directory]
         if seen:
-            self._services.storage.submit(seen, _log_failure)
+            self._services.storage.submit(seen, log_failure)
 
     # --- handshake
 
@@ -154,7 +155,7 @@ class Gateway:
         if not self._options.accept_unknown_stations:
             return None
         registered = StationRegistered(station_id, self._services.clock.now_us())
-        storage.submit((registered,), _log_failure)
+        storage.submit((registered,), log_failure)
         await storage.settled()
         return await storage.find_station(station_id)
 
@@ -195,7 +196,7 @@ class Gateway:
             security_profile=0 if identity.key_hmac is None else 1,
             at_us=connection.connected_at_us,
         )
-        self._services.storage.submit(records, _log_failure)
+        self._services.storage.submit(records, log_failure)
         _log.info(
             "station.connected",
             station=identity.id,
@@ -212,10 +213,5 @@ class Gateway:
             records = connection_use_cases.closed(
                 identity, reason=reason, at_us=self._services.clock.now_us()
             )
-            self._services.storage.submit(records, _log_failure)
+            self._services.storage.submit(records, log_failure)
             _log.info("station.disconnected", station=identity.id, reason=reason)
-
-
-def _log_failure(error: Exception | None) -> None:
-    if error is not None:
-        _log.error("store.failed", problem=str(error))

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST_YEAR = 1970
 _LATEST_YEAR = 2099
+_LONGEST = 64
+"""Characters that are worth a second look."""
 _DAY_US = 86_400_000_000
 _SECOND_US = 1_000_000
 
 _LOOSE = re.compile(
-    r"\s*(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})[Tt\s]\s*"
+    r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})[Tt\s]\s*"
     r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d+))?)?"
-    r"\s*(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hours>\d{1,2}):?(?P<zone_minutes>\d{2})?)?\s*",
+    r"\s*(?P<zone>[Zz]|(?P<sign>[+-])(?P<zone_hours>\d{1,2}):?(?P<zone_minutes>\d{2})?)?",
     re.ASCII,
 )
 """What real stations write besides ISO 8601: without leading zeros, with blanks, with a leap second."""
@@ -59,7 +61,8 @@ def _microseconds(moment: datetime) -> int | None:
 
 
 def _parse_loose(text: str) -> int | None:
-    match = _LOOSE.fullmatch(text)
+    text = text.strip()
+    match = _LOOSE.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         return None
     part = match.groupdict(default="0")

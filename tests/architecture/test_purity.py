@@ -11,10 +11,18 @@ from tests.architecture.tree import modules, packages
 READS_THE_CLOCK = {"csms/clock.py"}
 TAKES_CHANCE = {
     "csms/app.py": "hands fresh ids to those who need them",
-    "csms/settings.py": "proposes an api_token",
+    "csms/settings.py": "proposes an `api_token`",
     "csms/storage/secrets.py": "makes the secret and charger keys",
+    "csms/storage/store.py": "gives new tokens their ids",
 }
-CATCHES_ALL: dict[str, str] = {}
+CATCHES_ALL = {
+    "csms/gateway/connection.py": 3,  # a fault of ours in one message, or of the store for one station
+    "csms/gateway/server.py": 1,  # the store failed while a station was let in
+    "csms/gateway/wheel.py": 1,  # one connection's timer must not stop the others'
+    "csms/logs.py": 1,  # a library's faulty log call must not break what it was doing
+    "csms/storage/writer.py": 2,  # one listener must not keep the others from hearing; a dying thread tells
+}
+"""How many handlers for everything a file may hold; those that clean up and raise again don't count."""
 
 _CHANCE = {"random", "secrets", "uuid"}
 _CLOCK_METHODS = {
@@ -69,6 +77,9 @@ def test_chance_enters_at_few_places():
 
 
 def _catches_all(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    if isinstance(last, ast.Raise) and last.exc is None:
+        return False
     if handler.type is None:
         return True
     return any(
@@ -85,4 +96,4 @@ def test_blanket_handlers_stand_only_where_a_fault_of_ours_must_not_spread():
         for node in ast.walk(module)
         if isinstance(node, ast.ExceptHandler) and _catches_all(node)
     )
-    assert found.keys() == CATCHES_ALL.keys()
+    assert found == CATCHES_ALL

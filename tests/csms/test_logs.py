@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -19,17 +18,9 @@ NOW_US = 1_700_000_000_123_456
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """A stream to log into; logging is as it was afterwards."""
-    root = logging.getLogger()
-    before = (list(root.handlers), root.level)
-    yield io.StringIO()
-    structlog.reset_defaults()
-    logging.captureWarnings(capture=False)
-    root.handlers[:], _ = before
-    root.setLevel(before[1])
-    for name in ("aiosqlite", "alembic", "asyncio", "sqlalchemy", "uvicorn", "websockets"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+def stream(logging_restored: None) -> io.StringIO:
+    """A stream to log into."""
+    return io.StringIO()
 
 
 def lines(stream: io.StringIO) -> list[dict]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.charger import Charger
 from tests.end_to_end.server import Server
 
 StartServer = Callable[..., Server]
@@ -34,6 +35,20 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 def server(start_server: StartServer) -> Server:
     """Start a server that accepts every station and no token."""
     return start_server()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Start one such server for all tests of a file that neither end it nor count what others did to it."""
+    server = Server(tmp_path_factory.mktemp("shared")).start()
+    yield server
+    finish(server)
+
+
+@pytest.fixture
+def charger(shared_server: Server) -> Charger:
+    """Take a charger that nobody else uses."""
+    return Charger.at(shared_server)
 
 
 def finish(*servers: Server) -> None:

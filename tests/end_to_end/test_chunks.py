@@ -98,10 +98,10 @@ def normal(text: str) -> str:
     return re.sub(r'"transactionId":\d+', '"transactionId":ID', text)
 
 
-def test_the_same_bytes_cut_at_random_get_the_same_answers(server: Server):
+def test_the_same_bytes_cut_at_random_get_the_same_answers(shared_server: Server):
     random = Random(SEED)
-    whole = asyncio.run(play(server, "WHOLE", None))
+    whole = asyncio.run(play(shared_server, "WHOLE", None))
     assert len(whole[0]) == 1 + 9
     assert len(whole[1]) == 3
     for number in range(CUTS):
-        assert asyncio.run(play(server, f"CUT-{number}", random)) == whole, f"cut {number}"
+        assert asyncio.run(play(shared_server, f"CUT-{number}", random)) == whole, f"cut {number}"

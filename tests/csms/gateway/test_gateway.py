@@ -18,8 +18,8 @@ from csms.clock import SystemClock
 from csms.domain.commands import CommandResult, CommandState, Priority, RawCommand
 from csms.domain.errors import Invalid, NotConnected, StorageError
 from csms.domain.station import MessageLogPolicy
-from csms.gateway.connection import Services
 from csms.gateway.server import Gateway, GatewayOptions
+from csms.gateway.services import Services
 from csms.gateway.socket import SocketLimits
 from csms.gateway.wheel import TimerWheel
 from csms.ocpp import v16

@@ -20,21 +20,19 @@ from csms.ocpp.schemas import (
 )
 from tests.csms.ocpp import payloads
 
-ALL_FILES = [
-    (version, file.stem) for version in ("v16", "v201", "v21") for file in folder(version).glob("*.json")
-]
 
-
-@pytest.mark.parametrize(("version", "file"), ALL_FILES, ids=str)
-def test_every_packaged_schema_is_read_and_judges_as_jsonschema_does(version, file, scaled):
-    schema = load(folder(version) / f"{file}.json")
-    validator = payloads.validator(version, file)
-    random = Random(file)
-    for _ in range(scaled(8, 300)):
-        for make in (payloads.valid, payloads.mutated):
-            text = json.dumps(make(schema, random))
-            ours = find_fault(schema, json.loads(text))
-            assert (ours is None) == validator.is_valid(payloads.in_decimals(text)), (ours, text)
+@pytest.mark.parametrize("version", ["v16", "v201", "v21"])
+def test_every_packaged_schema_judges_as_jsonschema_does(version, scaled):
+    disagreements: list[tuple[str, str]] = []
+    for file in folder(version).glob("*.json"):
+        schema, validator, random = load(file), payloads.validator(version, file.stem), Random(file.stem)
+        for _ in range(scaled(8, 300)):
+            for make in (payloads.valid, payloads.mutated):
+                text = json.dumps(make(schema, random))
+                ours = find_fault(schema, json.loads(text))
+                if (ours is None) != validator.is_valid(payloads.in_decimals(text)):
+                    disagreements.append((file.stem, text))
+    assert disagreements == []
 
 
 def test_requests_and_responses_are_found_under_the_file_names_of_each_version():

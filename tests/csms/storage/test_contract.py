@@ -1,0 +1,601 @@
+"""What every storage engine does for those who submit records and read state back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from csms.domain.errors import NotFound, RecordRefused, StorageError
+from csms.domain.records import (
+    StationBooted,
+    StationConnected,
+    StationDisconnected,
+    StationRegistered,
+    StationSeen,
+)
+from csms.domain.station import MessageLogPolicy, Registration
+from csms.domain.token import TokenStatus, Verdict
+from csms.domain.transaction import ClosedBy, StartKey
+from csms.ports import (
+    OpenTransactionsOfToken,
+    TokenByHmac,
+    TransactionById,
+    TransactionByOcppId,
+    TransactionByStart,
+)
+from csms.storage import SqliteStorage
+from csms.storage.writer import WriterLimits
+from tests.csms.storage.engines import NOW_US, SqliteEngine, written
+from tests.csms.storage.some_records import (
+    CLOSED,
+    COMMAND,
+    EVENT,
+    OPENED,
+    RAW,
+    SAMPLE,
+    SIGNED,
+    STATION,
+    STATUS,
+    TOKEN,
+    TOKEN_SEEN,
+    but,
+)
+
+MINUTE_US = 60_000_000
+
+
+def count(engine: SqliteEngine, table: str) -> int:
+    return engine.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]  # noqa: S608
+
+
+# --- units and their callbacks
+
+
+def test_units_are_answered_in_the_order_of_their_submission(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> list[int]:
+        order: list[int] = []
+        for number in range(500):
+            storage.submit([but(EVENT, at_us=number)], lambda _, number=number: order.append(number))
+        await storage.settled()
+        return order
+
+    assert engine.tell(story) == list(range(500))
+
+
+def test_what_was_answered_can_be_read_at_once_by_anybody(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> list[dict[str, Any]]:
+        seen: list[dict[str, Any]] = []
+        storage.submit([EVENT], lambda _: seen.extend(engine.rows("SELECT kind FROM events")))
+        await storage.settled()
+        return seen
+
+    assert engine.tell(story) == [{"kind": "station.connected"}]
+
+
+def test_events_are_numbered_in_the_order_of_their_submission(engine: SqliteEngine):
+    engine.write(*(but(EVENT, at_us=number) for number in range(200)))
+    engine.write(*(but(EVENT, at_us=number) for number in range(200, 300)))
+
+    rows = engine.rows("SELECT number, at_us FROM events ORDER BY number")
+
+    assert [row["at_us"] for row in rows] == list(range(300))
+
+
+def test_an_event_number_is_not_used_again_when_its_event_is_gone(engine: SqliteEngine):
+    engine.write(EVENT, EVENT)
+    engine.execute("DELETE FROM events")
+    engine.write(EVENT)
+
+    assert engine.rows("SELECT number FROM events") == [{"number": 3}]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        but(EVENT, at_us=2**63),
+        but(EVENT, kind="a lone surrogate: \ud800"),
+        but(EVENT, kind=None),
+        but(EVENT, at_us="noon"),
+        but(EVENT, data={}),
+        but(SAMPLE, evse=2**70),
+        but(SAMPLE, context="\udfff"),
+        but(COMMAND, request=None),
+        "no record at all",
+    ],
+)
+def test_a_poisoned_record_fails_its_own_unit_and_no_other(engine: SqliteEngine, poison: Any):
+    async def story(storage: SqliteStorage) -> list[Exception | None]:
+        return await written(storage, [EVENT], [EVENT, poison, EVENT], [EVENT], [poison], [EVENT])
+
+    ended = engine.tell(story)
+
+    assert [type(error) for error in ended] == [
+        type(None),
+        RecordRefused,
+        type(None),
+        RecordRefused,
+        type(None),
+    ]
+    assert count(engine, "events") == 3
+    assert count(engine, "samples") == count(engine, "commands") == 0
+
+
+def test_a_callback_that_fails_keeps_no_other_from_hearing(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> list[Exception | None]:
+        heard: list[Exception | None] = []
+        storage.submit([EVENT], heard.append)
+        storage.submit([EVENT], lambda _: 1 / 0)
+        storage.submit([EVENT], heard.append)
+        await storage.settled()
+        return heard
+
+    assert engine.tell(story) == [None, None]
+
+
+def test_a_unit_without_records_is_answered_in_its_turn(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> list[Exception | None]:
+        return await written(storage, [EVENT], [], [EVENT])
+
+    assert engine.tell(story) == [None, None, None]
+
+
+def test_closing_stores_and_answers_all_that_was_submitted(engine: SqliteEngine):
+    async def story() -> list[Exception | None]:
+        storage = await engine.open()
+        heard: list[Exception | None] = []
+        for _ in range(5_000):
+            storage.submit([EVENT], heard.append)
+        await storage.close()
+        return heard
+
+    assert asyncio.run(story()) == [None] * 5_000
+    assert count(engine, "events") == 5_000
+
+
+def test_a_closed_store_refuses_and_says_so(engine: SqliteEngine):
+    async def story() -> list[Exception | None]:
+        storage = await engine.open()
+        await storage.close()
+        told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        storage.submit([EVENT], told.set_result)
+        return [await told]
+
+    (error,) = asyncio.run(story())
+    assert isinstance(error, StorageError)
+
+
+def test_congestion_begins_at_the_high_and_ends_at_the_low_water_mark(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> tuple[list[bool], list[str]]:
+        order: list[str] = []
+        before = storage.congested()
+        for _ in range(10):
+            storage.submit([EVENT], lambda _: order.append("done"))
+        during = storage.congested()
+        relieved = asyncio.Event()
+        storage.when_relieved(lambda: order.append("relieved"))
+        storage.when_relieved(relieved.set)
+        await relieved.wait()
+        await storage.settled()
+        return [before, during, storage.congested()], order
+
+    states, order = engine.tell(story, writer=WriterLimits(batch_units=3, high_water=20, low_water=8))
+
+    assert states == [False, True, False]
+    # 20 records and units wait; 2 go with each of the 3 of a batch, so 8 are left after the second batch.
+    assert 6 <= order.index("relieved") <= 10
+
+
+def test_who_asks_without_congestion_is_called_at_once(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> None:
+        relieved = asyncio.Event()
+        storage.when_relieved(relieved.set)
+        await relieved.wait()
+
+    engine.tell(story)
+
+
+# --- stations and connectors
+
+
+def test_a_station_is_found_whatever_the_case_of_its_id(engine: SqliteEngine):
+    engine.write(STATION)
+
+    found = engine.tell(lambda storage: storage.find_station("cp-1"))
+
+    assert found is not None
+    assert (found.id, found.managed, found.registration) == ("CP-1", False, Registration.ACCEPTED)
+    assert (found.site_id, found.message_log, found.key_hmac) == (None, MessageLogPolicy.ALL, None)
+    assert engine.tell(lambda storage: storage.find_station("CP-2")) is None
+
+
+def test_registering_a_station_again_changes_nothing(engine: SqliteEngine):
+    assert engine.write(STATION, StationRegistered("cp-1", NOW_US + 1), but(STATION, at_us=5)) == [None] * 3
+
+    assert engine.rows("SELECT id, created_at_us FROM stations") == [{"id": "CP-1", "created_at_us": NOW_US}]
+
+
+def test_when_a_station_was_last_heard_never_goes_back(engine: SqliteEngine):
+    engine.write(
+        STATION, StationConnected("1.6", 1, 500, "CP-1"), StationSeen(900, "CP-1"), StationSeen(700, "CP-1")
+    )
+    engine.write(StationConnected("1.6", 1, 800, "CP-1"), StationDisconnected(850, "CP-1"))
+
+    (row,) = engine.rows("SELECT connected_at_us, disconnected_at_us, last_seen_at_us FROM stations")
+
+    assert row == {"connected_at_us": 800, "disconnected_at_us": 850, "last_seen_at_us": 900}
+
+
+def test_what_a_station_said_at_boot_is_kept(engine: SqliteEngine):
+    engine.write(STATION, StationBooted("V", "M", None, "1.0", "{}", "Accepted", NOW_US, "CP-1"))
+
+    (row,) = engine.rows("SELECT vendor, model, serial, firmware, boot_status, booted_at_us FROM stations")
+
+    assert row == {
+        "vendor": "V",
+        "model": "M",
+        "serial": None,
+        "firmware": "1.0",
+        "boot_status": "Accepted",
+        "booted_at_us": NOW_US,
+    }
+
+
+def test_an_older_status_does_not_overwrite_a_newer_one(engine: SqliteEngine):
+    newer = but(STATUS, status="Charging", at_us=200)
+    older = but(STATUS, status="Preparing", at_us=100)
+    other = but(STATUS, connector=2, status="Available", at_us=50)
+
+    engine.write(STATION, newer, older, other)
+    state = engine.tell(lambda storage: storage.load_state("CP-1"))
+
+    assert {place: (c.status, c.at_us) for place, c in state.connectors.items()} == {
+        (1, 1): ("Charging", 200),
+        (1, 2): ("Available", 50),
+    }
+
+
+def test_of_two_statuses_of_one_moment_the_later_submitted_counts(engine: SqliteEngine):
+    engine.write(
+        STATION, but(STATUS, status="Preparing"), but(STATUS, status="Faulted", error="GroundFailure")
+    )
+
+    state = engine.tell(lambda storage: storage.load_state("cp-1"))
+
+    assert (state.connectors[1, 1].status, state.connectors[1, 1].error) == ("Faulted", "GroundFailure")
+
+
+def test_the_state_of_an_unknown_station_is_not_found(engine: SqliteEngine):
+    with pytest.raises(NotFound):
+        engine.tell(lambda storage: storage.load_state("CP-1"))
+
+
+def test_a_state_is_read_after_all_that_was_submitted_before(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> str:
+        storage.submit([STATION, STATUS], lambda _: None)
+        state = await storage.load_state("CP-1")
+        return state.connectors[1, 1].status
+
+    assert engine.tell(story) == "Charging"
+
+
+# --- transactions
+
+
+def test_a_start_is_stored_once_however_often_it_comes(engine: SqliteEngine):
+    engine.write(STATION, TOKEN_SEEN, OPENED, OPENED, but(OPENED, id="tx-2", ocpp_id="18"))
+    engine.write(OPENED, but(OPENED, id="tx-3", ocpp_id="19"))
+
+    assert engine.rows("SELECT id, ocpp_id, token_id FROM transactions") == [
+        {"id": "tx-1", "ocpp_id": "17", "token_id": "tok-1"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"station_id": "CP-2"},
+        {"evse": 2},
+        {"connector": 2},
+        {"token_hmac": None},
+        {"device_started_at": "2025-06-15T15:06:41Z"},
+        {"meter_start_wh": 1000.5},
+    ],
+)
+def test_each_part_of_the_natural_key_makes_another_start(engine: SqliteEngine, different: dict[str, Any]):
+    engine.write(TOKEN_SEEN, OPENED, but(OPENED, id="tx-2", **different))
+
+    assert count(engine, "transactions") == 2
+
+
+def test_an_orphan_is_one_row_by_its_id_and_never_another_ones(engine: SqliteEngine):
+    orphan = but(OPENED, id="o-1", ocpp_id="-1", evse=0, connector=0, meter_start_wh=None, orphan=1)
+    other = but(orphan, id="o-2")  # the same moment and tag, and another meter reading
+
+    engine.write(
+        TOKEN_SEEN,
+        orphan,
+        but(CLOSED, id="o-1", meter_stop_wh=1.0),
+        other,
+        but(CLOSED, id="o-2", meter_stop_wh=2.0),
+    )
+    engine.write(orphan, but(CLOSED, id="o-1", meter_stop_wh=1.0))
+
+    assert engine.rows("SELECT id, meter_stop_wh FROM transactions ORDER BY id") == [
+        {"id": "o-1", "meter_stop_wh": 1.0},
+        {"id": "o-2", "meter_stop_wh": 2.0},
+    ]
+
+
+def test_the_stations_own_report_overrides_an_inferred_end(engine: SqliteEngine):
+    inferred = but(CLOSED, closed_by="next-start", ended_at_us=1, stop_reason=None, device_ended_at=None)
+
+    engine.write(TOKEN_SEEN, OPENED, inferred, CLOSED)
+
+    (row,) = engine.rows("SELECT ended_at_us, stop_reason, closed_by, stop_token_id FROM transactions")
+    assert row == {
+        "ended_at_us": CLOSED.ended_at_us,
+        "stop_reason": "Local",
+        "closed_by": "station",
+        "stop_token_id": "tok-1",
+    }
+
+
+@pytest.mark.parametrize("later", [{"closed_by": "next-start"}, {"meter_stop_wh": 9.0}, {}])
+def test_after_the_stations_own_report_nothing_changes(engine: SqliteEngine, later: dict[str, Any]):
+    engine.write(TOKEN_SEEN, OPENED, CLOSED)
+    before = engine.rows("SELECT * FROM transactions")
+
+    engine.write(but(CLOSED, ended_at_us=7, **later))
+
+    assert engine.rows("SELECT * FROM transactions") == before
+
+
+def test_one_unit_may_say_the_end_before_the_start(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> list[Exception | None]:
+        return await written(storage, [CLOSED, OPENED, TOKEN_SEEN])
+
+    assert engine.tell(story) == [None]
+    assert engine.rows("SELECT closed_by, token_id FROM transactions") == [
+        {"closed_by": "station", "token_id": "tok-1"}
+    ]
+
+
+def test_a_state_remembers_open_transactions_and_the_newest_ended_ones(engine: SqliteEngine):
+    opened = [
+        but(OPENED, id=f"tx-{n}", ocpp_id=str(n), device_started_at=str(n), received_at_us=NOW_US + n)
+        for n in range(1, 31)
+    ]
+    closed = [but(CLOSED, id=f"tx-{n}") for n in range(3, 31)]
+    other = but(OPENED, id="tx-x", station_id="CP-2", ocpp_id="99")
+
+    engine.write(STATION, TOKEN_SEEN, *opened, *closed, other)
+    state = engine.tell(lambda storage: storage.load_state("CP-1"))
+
+    assert list(state.transactions) == [str(n) for n in (*range(15, 31), 1, 2)]
+    assert [t.id for t in state.transactions.values() if t.active] == ["tx-1", "tx-2"]
+
+
+def test_a_remembered_transaction_is_whole(engine: SqliteEngine):
+    engine.write(STATION, TOKEN_SEEN, OPENED, CLOSED)
+
+    state = engine.tell(lambda storage: storage.load_state("CP-1"))
+    transaction = state.transactions["17"]
+
+    assert transaction.id == "tx-1"
+    assert transaction.key == StartKey(1, 1, TOKEN, OPENED.device_started_at, 1000.0)
+    assert (transaction.started_at_us, transaction.ended_at_us) == (OPENED.started_at_us, CLOSED.ended_at_us)
+    assert (transaction.meter_stop_wh, transaction.closed_by) == (2000.0, ClosedBy.STATION)
+    assert (transaction.device_ended_at, transaction.verdict) == (CLOSED.device_ended_at, Verdict.ACCEPTED)
+    assert not transaction.orphan
+
+
+def test_an_open_transaction_knows_its_last_plausible_register(engine: SqliteEngine):
+    readings = [(1, 1100.0), (2, 1200.0), (3, 900.0), (4, 1e12), (5, None), (6, 1300.0)]
+    samples = [
+        but(SAMPLE, at_us=at, device_at_us=at, energy_wh=energy)
+        for at, energy in ((NOW_US + minute * MINUTE_US, energy) for minute, energy in readings)
+    ]
+    elsewhere = but(SAMPLE, connector=2, at_us=NOW_US + 9 * MINUTE_US, energy_wh=1400.0)
+
+    engine.write(STATION, TOKEN_SEEN, OPENED, *reversed(samples), elsewhere)
+    transaction = engine.tell(lambda storage: storage.load_state("CP-1")).transactions["17"]
+
+    assert (transaction.last_energy_wh, transaction.last_energy_at_us) == (1300.0, NOW_US + 6 * MINUTE_US)
+
+
+def test_without_readings_the_start_is_the_last_register(engine: SqliteEngine):
+    engine.write(STATION, TOKEN_SEEN, OPENED)
+
+    transaction = engine.tell(lambda storage: storage.load_state("CP-1")).transactions["17"]
+
+    assert (transaction.last_energy_wh, transaction.last_energy_at_us) == (1000.0, NOW_US)
+
+
+def test_orphans_whose_id_names_nothing_are_not_remembered(engine: SqliteEngine):
+    orphan = but(OPENED, orphan=1, meter_start_wh=None)
+    for number, ocpp_id in enumerate(("", "-1", "0", "4711")):
+        engine.write(but(orphan, id=f"o-{number}", ocpp_id=ocpp_id), but(CLOSED, id=f"o-{number}"))
+    engine.write(STATION)
+
+    state = engine.tell(lambda storage: storage.load_state("CP-1"))
+
+    assert list(state.transactions) == ["4711"]
+    assert state.transactions["4711"].orphan
+    assert state.transactions["4711"].last_energy_wh is None
+
+
+# --- look-ups
+
+
+def test_a_transaction_is_looked_up_by_its_natural_key(engine: SqliteEngine):
+    key = StartKey(1, 1, TOKEN, OPENED.device_started_at, 1000.0)
+
+    async def story(storage: SqliteStorage) -> list[Any]:
+        storage.submit([TOKEN_SEEN, OPENED], lambda _: None)
+        return [
+            await storage.look_up("CP-1", TransactionByStart(key)),
+            await storage.look_up("CP-2", TransactionByStart(key)),
+            await storage.look_up("CP-1", TransactionByStart(but(key, evse=2))),
+            await storage.look_up("CP-1", TransactionByStart(but(key, token_hmac=b"other"))),
+            await storage.look_up("CP-1", TransactionByStart(but(key, meter_start_wh=1.0))),
+            await storage.look_up("CP-1", TransactionByStart(but(key, device_started_at=""))),
+        ]
+
+    found, *others = engine.tell(story)
+
+    assert found.id == "tx-1"
+    assert others == [None] * 5
+
+
+def test_of_transactions_with_one_ocpp_id_the_newest_is_found(engine: SqliteEngine):
+    engine.write(
+        TOKEN_SEEN,
+        but(OPENED, id="old", device_started_at="1"),
+        but(OPENED, id="new", device_started_at="2", received_at_us=NOW_US + 1, orphan=1),
+        but(OPENED, id="other", station_id="CP-2", received_at_us=NOW_US + 2),
+    )
+
+    found: Any = engine.tell(lambda storage: storage.look_up("CP-1", TransactionByOcppId("17")))
+
+    assert (found.id, found.orphan) == ("new", True)
+    assert engine.tell(lambda storage: storage.look_up("CP-1", TransactionByOcppId("18"))) is None
+
+
+def test_a_transaction_is_looked_up_by_our_id_at_its_own_station_only(engine: SqliteEngine):
+    engine.write(TOKEN_SEEN, OPENED)
+
+    found: Any = engine.tell(lambda storage: storage.look_up("CP-1", TransactionById("tx-1")))
+
+    assert found.ocpp_id == "17"
+    assert engine.tell(lambda storage: storage.look_up("CP-2", TransactionById("tx-1"))) is None
+
+
+def test_a_tokens_open_transactions_are_counted_at_all_stations(engine: SqliteEngine):
+    engine.write(
+        TOKEN_SEEN,
+        OPENED,
+        but(OPENED, id="tx-2", station_id="CP-2"),
+        but(OPENED, id="tx-3", station_id="CP-3"),
+        but(CLOSED, id="tx-3"),
+        but(OPENED, id="tx-4", token_hmac=None),
+    )
+
+    async def story(storage: SqliteStorage) -> list[Any]:
+        return [
+            await storage.look_up("CP-9", OpenTransactionsOfToken(TOKEN)),
+            await storage.look_up("CP-9", OpenTransactionsOfToken(b"other")),
+        ]
+
+    assert engine.tell(story) == [2, 0]
+
+
+def test_a_seen_token_is_in_the_index_when_its_unit_is_done(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> list[Any]:
+        seen: list[Any] = [storage.tokens.get(TOKEN)]
+        storage.submit([TOKEN_SEEN], lambda _: seen.append(storage.tokens.get(TOKEN)))
+        await storage.settled()
+        return seen
+
+    before, after = engine.tell(story)
+
+    assert before is None
+    assert (after.id, after.status) == ("tok-1", TokenStatus.SEEN)
+
+
+def test_a_token_seen_again_keeps_its_id(engine: SqliteEngine):
+    engine.write(TOKEN_SEEN, but(TOKEN_SEEN, id="tok-2"))
+
+    assert engine.rows("SELECT id FROM tokens") == [{"id": "tok-1"}]
+
+
+def test_a_token_that_another_process_registered_is_found_by_its_look_up(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> tuple[Any, bool]:
+        engine.execute(
+            "INSERT INTO tokens (id, uid, type, hmac, status, created_at_us) VALUES ('t', 'u', 'Local', ?, 'Blocked', 1)",
+            TOKEN,
+        )
+        unknown = TOKEN in storage.tokens
+        return await storage.look_up("CP-1", TokenByHmac(TOKEN)), unknown
+
+    found, unknown = engine.tell(story)
+
+    assert not unknown
+    assert (found.id, found.status) == ("t", TokenStatus.BLOCKED)
+
+
+# --- readings, commands, messages
+
+
+def test_a_resent_reading_is_stored_once_whatever_was_made_of_it(engine: SqliteEngine):
+    judged_otherwise = {
+        "received_at_us": NOW_US + 5,
+        "transaction_id": "o-1",
+        "quality": 4,
+        "site_id": "depot",
+    }
+
+    engine.write(SAMPLE, SAMPLE, but(SAMPLE, **judged_otherwise))
+    engine.write(SAMPLE)
+    # A clock ahead of ours: first the time of receipt stood in, at the resend the clock was believed.
+    ahead = but(SAMPLE, device_at_us=NOW_US + 3, at_us=NOW_US, quality=1)
+    engine.write(ahead, but(ahead, at_us=NOW_US + 3, received_at_us=NOW_US + 9, quality=0))
+
+    assert count(engine, "samples") == 2
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"station_id": "CP-2"},
+        {"evse": 2},
+        {"connector": 2},
+        {"device_at_us": NOW_US + 1},
+        {"context": "Sample.Clock"},
+        {"energy_wh": 1234.6},
+        {"power_w": 0.0},
+        {"temperature_c": 21.0},
+        {"extra": '{"RPM":1}'},
+    ],
+)
+def test_readings_that_differ_in_what_was_said_are_all_stored(
+    engine: SqliteEngine, different: dict[str, Any]
+):
+    engine.write(SAMPLE, but(SAMPLE, **different))
+
+    assert count(engine, "samples") == 2
+
+
+def test_a_resent_signed_value_is_stored_once_and_another_one_besides(engine: SqliteEngine):
+    engine.write(
+        SIGNED,
+        but(SIGNED, received_at_us=1, transaction_id=None),
+        but(SIGNED, at_us=1),
+        but(SIGNED, data=b"other"),
+        but(SIGNED, device_at_us=NOW_US + 1),
+        but(SIGNED, context="Transaction.Begin"),
+    )
+
+    assert count(engine, "signed_values") == 4
+
+
+def test_of_a_command_the_newest_state_is_kept(engine: SqliteEngine):
+    engine.write(COMMAND, but(COMMAND, state="sent", sent_at_us=2))
+    engine.write(but(COMMAND, state="answered", sent_at_us=2, response=b"{}", final_at_us=3))
+
+    (row,) = engine.rows("SELECT state, sent_at_us, response, final_at_us, created_at_us FROM commands")
+
+    assert row == {
+        "state": "answered",
+        "sent_at_us": 2,
+        "response": b"{}",
+        "final_at_us": 3,
+        "created_at_us": NOW_US,
+    }
+
+
+def test_a_message_that_nobody_could_read_is_kept_each_time_it_comes(engine: SqliteEngine):
+    engine.write(RAW, RAW)
+
+    assert count(engine, "raw_messages") == 2
