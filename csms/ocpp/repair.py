@@ -54,6 +54,8 @@ class Repairs(Struct, frozen=True, kw_only=True):
     """Members without which their element of a list means something else: an unknown value drops it."""
     rounded: frozenset[str]
     """Integers that stations send with a fraction."""
+    whole: frozenset[str]
+    """Strings that would be something else if they were cut."""
     verbatim: frozenset[str]
     """Strings that stations send as objects: their JSON text is taken."""
 
@@ -186,12 +188,12 @@ class _Walk:
             return value, False
         if schema.enum is not None:
             return self._choice(schema.enum, text, key, path)
-        if schema.max_length is not None and len(text) > schema.max_length:
-            text = text.strip()
-            if len(text) > schema.max_length:
-                text = text[: schema.max_length]
-            self._notes.add(path, f"cut to {schema.max_length} characters")
-        return text, True
+        if schema.max_length is None or len(text) <= schema.max_length:
+            return text, True
+        if key in self._repairs.whole:
+            return text, False
+        self._notes.add(path, f"cut to {schema.max_length} characters")
+        return text.strip()[: schema.max_length], True
 
     def _text(self, value: Json, key: str, path: str) -> str | None:
         if isinstance(value, str):

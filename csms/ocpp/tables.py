@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -81,18 +81,18 @@ class _Route(Struct, frozen=True):
 class TableDialect:
     """One OCPP version (see `csms.ocpp.dialect.Dialect`)."""
 
-    def __init__(  # the tables are the version
+    def __init__(
         self,
         *,
         version: str,
         subprotocol: str,
         package: str,
         error_codes: dict[ErrorKind, str],
-        inbound: Mapping[str, Inbound[Any, Any]],
-        outbound: Mapping[str, Outbound],
+        inbound: dict[str, Inbound[Any, Any]],
+        outbound: dict[str, Outbound],
         repairs: Repairs,
     ) -> None:
-        """Build the decoders; `package` is the version's name inside the `ocpp` package."""
+        """Build the decoders and read the schemas; `package` is the version's name inside the `ocpp` package."""
         self.version = version
         self.subprotocol = subprotocol
         self.error_codes = error_codes
@@ -101,7 +101,7 @@ class TableDialect:
         self.transaction_messages = {
             action: row.unreadable for action, row in inbound.items() if row.unreadable is not None
         }
-        self._package = package
+        self._schemas = {action: request_schema(package, action) for action in inbound | outbound}
         self._repairs = repairs
         self._routes = {
             action: _Route(msgspec.json.Decoder(row.request).decode, row) for action, row in inbound.items()
@@ -137,7 +137,7 @@ class TableDialect:
             value: Json = msgspec.json.decode(payload)
         except _UNREADABLE as error:
             raise Invalid("payload: is not valid JSON") from error
-        fault = find_fault(request_schema(self._package, action), value, date_times=True)
+        fault = find_fault(self._schemas[action], value, date_times=True)
         if fault is not None:
             raise Invalid(str(fault))
         try:
@@ -158,7 +158,7 @@ class TableDialect:
             value: Json = msgspec.json.decode(payload)
         except _UNREADABLE:
             return self._give_up(row, action, payload, Fault(ErrorKind.FORMAT, "", "is not valid JSON"), ())
-        schema = request_schema(self._package, action)
+        schema = self._schemas[action]
         repaired = repair(schema, action, value, self._repairs)
         deviations = repaired.deviations or ("payload: read leniently",)
         try:

@@ -63,12 +63,12 @@ _SPELLED = "|".join(
         *(("id", "tag"), ("id", "token"), ("emaid",), ("evccid",), ("authorization", "key"), ("password",)),
         *(("passwd",), ("secret",), ("sim", "pin"), ("private", "key"), ("api", "key"), ("basic", "auth")),
         *(("csr",), ("certificate",), ("exi", "request"), ("exi", "response"), ("signed", "meter")),
-        *(("attribute", "value"), ("actual", "value")),
+        *(("attribute", "value"), ("actual", "value"), ('"[av]pn',)),
     )
 )
 _VALUE = (
     r"(?:(?P<slashes>\\*)(?P<quote>[\"'])(?:.*?(?<!\\)(?P=slashes)(?P=quote)|.*)"  # in quotes, also not closed
-    r"|[\[{][^\]}]*"  # all that stands inside
+    r"|[\[{].*"  # where it ends is hard to say in what can't be read
     r"|[^,;&}\]\n\"']+)"  # bare, as in a URL or in a sentence
 )
 _NAME_END = r"[a-z_-]{0,32}\\*[\"']?\s{0,8}[:=]\s{0,8})"
@@ -77,6 +77,7 @@ _SETTING_PAIR = re.compile(rf"(?P<name>\bvalue{_NAME_END}{_VALUE}", re.IGNORECAS
 _BLOCK = re.compile(r"-----BEGIN.*?(?:-----END[^-]*-----|\Z)|OCMF\|.*", re.DOTALL)
 _RUN = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/=_-]{64,}")
 _WORD = re.compile(r"[^\s\"'<>]+")
+_WORD_ENDS = " \t\r\n\"'<>"
 _NEEDLES = (
     *("idtag", "idtoken", "emaid", "evccid", "authorizationkey", "password", "passwd", "secret", "simpin"),
     *("privatekey", "apikey", "basicauth", "csr", "certificate", "exire", "signed", "attributevalue"),
@@ -126,6 +127,9 @@ def _redact_unreadable(text: str) -> str:
     text = redact_text(text[:UNREADABLE_CHARACTERS_MAX])
     if "sampledvalue" not in text.lower():
         text = _SETTING_PAIR.sub(_hide_value, text)  # of a setting whose name may be cut off
+    start = max(map(text.rfind, _WORD_ENDS)) + 1
+    if "://" in text[start:]:  # its login may have lost its end
+        text = text[: text.index("://", start) + 3] + HIDDEN
     return storable(_RUN.sub(HIDDEN, text))
 
 

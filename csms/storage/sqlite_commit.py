@@ -115,10 +115,9 @@ class SqliteCommitter:
             self._connection = None
 
     def _roll_back(self) -> None:
-        if self._connection is None or not self._connection.in_transaction:
-            return
         try:
-            self._connection.execute("ROLLBACK")
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             self.close()  # nothing is certain about this connection any more
 

@@ -36,6 +36,22 @@ def copy_of(server: Server, folder: Path) -> Path:
     return folder
 
 
+def places_of(folder: Path, needle: str) -> set[str]:
+    """Return each column, as file.table.column, of each SQLite file in a folder that holds a text or bytes."""
+    found: set[str] = set()
+    for file in folder.glob("*.sqlite3"):
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for (table,) in tables:
+                for (column,) in connection.execute(
+                    "SELECT name FROM pragma_table_info(?)", (table,)
+                ).fetchall():
+                    holds = f'SELECT 1 FROM "{table}" WHERE instr(CAST("{column}" AS BLOB), ?) LIMIT 1'  # noqa: S608
+                    if connection.execute(holds, (needle.encode(),)).fetchone():
+                        found.add(f"{file.stem}.{table}.{column}")
+    return found
+
+
 def in_us(device_time: str) -> int:
     """Return a station's timestamp in UTC microseconds."""
     moment = datetime.fromisoformat(device_time)

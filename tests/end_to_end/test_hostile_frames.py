@@ -17,6 +17,8 @@ from tests.end_to_end.wire import Wire, frame
 
 pytestmark = pytest.mark.end_to_end
 HEARTBEAT = '[2,"alive","Heartbeat",{}]'
+LAST = '[2,"last","DataTransfer",{"vendorId":"W"}]'
+"""It is stored before it is answered, and so is all before it: its answer comes last."""
 CODES_1_6 = {
     "NotImplemented",
     "NotSupported",
@@ -51,13 +53,13 @@ def attack(server: Server, attacker: Callable[[Wire], Awaitable[None]], *, stati
     asyncio.run(run())
 
 
-async def answers_before_heartbeat(wire: Wire, *texts: str) -> list[list[object]]:
-    """Send texts and then a heartbeat; return what was answered before the heartbeat was."""
-    wire.send(b"".join(frame(text.encode("utf-8", "surrogatepass")) for text in (*texts, HEARTBEAT)))
+async def answers_to(wire: Wire, *texts: str) -> list[list[object]]:
+    """Send texts and return all that is answered to them; the connection has to be alive afterwards."""
+    wire.send(b"".join(frame(text) for text in (*texts, LAST)))
     answers: list[list[object]] = []
     while True:
         answer = json.loads(await wire.text())
-        if answer[:2] == [3, "alive"]:
+        if answer[:2] == [3, "last"]:
             return answers
         answers.append(answer)
 
@@ -82,7 +84,8 @@ MALFORMED = {
     "an action that only we may ask": ('[2,"ours","RemoteStartTransaction",{"idTag":"T"}]', "ours"),
     "a payload that is an array": ('[2,"list","Heartbeat",[]]', "list"),
     "a payload that is text": ('[2,"text","Heartbeat","{}"]', "text"),
-    "a boot that says nothing": ('[2,"empty","BootNotification",{}]', "empty"),
+    "a payload that says nothing": ('[2,"empty","Authorize",{}]', "empty"),
+    "a number too large for any reader": ('[2,"huge","Heartbeat",{"x":1e999}]', "huge"),
     "nesting in the payload": (f'[2,"deep","DataTransfer",{{"vendorId":"V","data":{DEEP}}}]', "deep"),
     "not a number": ('[2,"nan","Heartbeat",{"x":NaN}]', "nan"),
     "infinity": ('[2,"inf","Heartbeat",{"x":-Infinity}]', "inf"),
@@ -96,7 +99,7 @@ def test_a_malformed_call_gets_one_callerror_and_the_connection_goes_on(
     server: Server, text: str, message_id: str
 ):
     async def attacker(wire: Wire) -> None:
-        ((kind, answered_id, code, description, details),) = await answers_before_heartbeat(wire, text)
+        ((kind, answered_id, code, description, details),) = await answers_to(wire, text)
         assert (kind, answered_id, details) == (4, message_id, {})
         assert code in CODES_1_6
         assert description
@@ -115,7 +118,7 @@ CODES = {
 @pytest.mark.parametrize("text", CODES)
 def test_callerrors_use_the_codes_of_1_6_in_their_own_meaning(server: Server, text: str):
     async def attacker(wire: Wire) -> None:
-        (error,) = await answers_before_heartbeat(wire, text)
+        (error,) = await answers_to(wire, text)
         assert error[2] == CODES[text]
 
     attack(server, attacker)
@@ -134,7 +137,7 @@ def test_callerrors_use_the_codes_of_1_6_in_their_own_meaning(server: Server, te
 )
 def test_what_is_no_call_is_never_answered(server: Server, text: str):
     async def attacker(wire: Wire) -> None:
-        assert await answers_before_heartbeat(wire, text) == []
+        assert await answers_to(wire, text) == []
 
     attack(server, attacker)
 
@@ -148,7 +151,6 @@ ODD = {
     "text for a number": (
         '[2,"odd","StatusNotification",{"connectorId":"1","errorCode":"NoError","status":"Available"}]'
     ),
-    "a number too large for any reader": '[2,"odd","Heartbeat",{"x":1e999}]',
     "a vendor that is too long": f'[2,"odd","BootNotification",{{"chargePointVendor":"{"v" * 99}","chargePointModel":"M"}}]',
 }
 
@@ -156,7 +158,7 @@ ODD = {
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
 def test_what_is_odd_but_can_be_understood_is_served(server: Server, text: str):
     async def attacker(wire: Wire) -> None:
-        ((kind, answered_id, *_),) = await answers_before_heartbeat(wire, text)
+        ((kind, answered_id, *_),) = await answers_to(wire, text)
         assert (kind, answered_id) == (3, json.loads(text)[1])
 
     attack(server, attacker)
@@ -169,7 +171,7 @@ def test_meter_values_that_are_not_a_number_are_refused_or_kept_but_never_stored
     )
 
     async def attacker(wire: Wire) -> None:
-        ((_, answered_id, *_),) = await answers_before_heartbeat(wire, text)
+        ((_, answered_id, *_),) = await answers_to(wire, text)
         assert answered_id == "nan"
 
     attack(server, attacker, station="NAN")
@@ -187,7 +189,7 @@ def closes_with(server: Server, code: int, *data: bytes) -> None:
         attacking.send(frame(code.to_bytes(2, "big"), opcode=wire.CLOSE))
         await attacking.gone()
         async with await Wire.open(server.ocpp_port, "HOSTILE") as again:
-            assert await answers_before_heartbeat(again) == []
+            assert await answers_to(again) == []
 
     attack(server, attacker)
 
@@ -217,9 +219,7 @@ def test_a_message_just_below_the_limit_is_served(server: Server):
     data = "x" * ((1 << 20) - 200)
 
     async def attacker(wire: Wire) -> None:
-        (answer,) = await answers_before_heartbeat(
-            wire, f'[2,"big","DataTransfer",{{"vendorId":"V","data":"{data}"}}]'
-        )
+        (answer,) = await answers_to(wire, f'[2,"big","DataTransfer",{{"vendorId":"V","data":"{data}"}}]')
         assert answer[:2] == [3, "big"]
 
     attack(server, attacker)
@@ -253,10 +253,19 @@ def test_frames_that_break_the_websocket_protocol_close_with_1002(server: Server
     closes_with(server, 1002, data)
 
 
-def test_a_call_that_came_whole_before_the_broken_frame_is_stored(server: Server):
-    call = '[2,"1","DataTransfer",{"vendorId":"LAST-WORDS","data":"kept"}]'
-    closes_with(server, 1002, frame(call) + frame(HEARTBEAT, mask=None))
-    assert query(server, "SELECT 1 FROM events WHERE data LIKE '%LAST-WORDS%'")
+LAST_WORDS = {
+    "a broken frame": (1002, frame(HEARTBEAT, mask=None)),
+    "a proper close": (1000, frame(b"\x03\xe8", opcode=wire.CLOSE)),
+    "a binary message": (1003, frame(b"", opcode=wire.BINARY)),
+}
+
+
+@pytest.mark.parametrize(("code", "data"), LAST_WORDS.values(), ids=LAST_WORDS)
+def test_a_call_that_came_whole_before_the_end_is_stored(server: Server, code: int, data: bytes):
+    words = f"last words {code}"
+    closes_with(server, code, frame(f'[2,"1","DataTransfer",{{"vendorId":"V","data":"{words}"}}]') + data)
+    told = query(server, "SELECT data FROM events WHERE kind = 'station.vendor-data'")
+    assert any(words.encode() in row["data"] for row in told)
 
 
 def test_fragments_with_pings_between_them_are_put_together(server: Server):
@@ -289,7 +298,7 @@ def test_html_and_control_characters_in_names_are_stored_as_they_came(server: Se
     }
 
     async def attacker(wire: Wire) -> None:
-        (answer,) = await answers_before_heartbeat(wire, json.dumps([2, "1", "BootNotification", names]))
+        (answer,) = await answers_to(wire, json.dumps([2, "1", "BootNotification", names]))
         assert answer[0] == 3
 
     attack(server, attacker, station="HTML")

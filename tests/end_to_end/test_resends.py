@@ -74,6 +74,23 @@ def test_whole_sessions_resent_on_another_connection_change_nothing(server: Serv
     assert [energy for energy in energies if energy in (2000, 3000, 4000)] == [2000, 3000, 4000]
 
 
+def test_a_session_long_over_that_a_station_tells_once_more_is_still_known(charger: Charger):
+    async def sessions(link: Link) -> list[int]:
+        return [await session(link, minute=2 * number) for number in range(30)]
+
+    async def session(link: Link, *, minute: int) -> int:
+        number = (await link.call("StartTransaction", start(minute=minute)))["transactionId"]
+        await link.call("MeterValues", reading(number, minute=minute + 0.5, energy=2000))
+        await link.call("StopTransaction", stop(number, minute=minute + 1))
+        return number
+
+    numbers = charger.talk(sessions)
+    stored = charger.transactions(), charger.samples()
+    assert charger.talk(lambda link: session(link, minute=0)) == numbers[0]
+    assert charger.talk(sessions) == numbers
+    assert (charger.transactions(), charger.samples()) == stored
+
+
 def test_ids_are_not_used_again_after_a_kill(server: Server):
     charger = Charger.at(server)
 
@@ -132,3 +149,20 @@ def test_a_start_whose_station_never_heard_its_id_goes_on_after_the_reconnect(ch
     numbers = asyncio.run(die_and_resend())
     assert [row["ocpp_id"] for row in charger.transactions()] == [str(number) for number in numbers]
     assert charger.samples()[1]["ocpp_id"] == str(numbers[0])
+
+
+def test_a_start_resent_over_a_new_connection_while_the_old_one_works_on_it_is_stored_once(charger: Charger):
+    async def resend_in_haste(minute: int) -> int:
+        hasty = await charger.link()
+        first = await hasty.post("StartTransaction", start(minute=minute))
+        async with await charger.link() as link:
+            second = await link.call("StartTransaction", start(minute=minute))
+            await hasty.ended()
+        assert first.answer in (None, second)
+        return second["transactionId"]
+
+    async def resend_often() -> list[int]:
+        return [await resend_in_haste(minute) for minute in range(30)]
+
+    numbers = asyncio.run(resend_often())
+    assert [row["ocpp_id"] for row in charger.transactions()] == [str(number) for number in numbers]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from tests.end_to_end.charger import Charger, at, reading, start, status, stop
 from tests.end_to_end.conftest import StartServer
 from tests.end_to_end.link import Link, Payload, answer_of
-from tests.end_to_end.store import in_us, query
+from tests.end_to_end.server import Server
+from tests.end_to_end.store import in_us, places_of, query
 
 pytestmark = pytest.mark.end_to_end
 
@@ -48,6 +50,26 @@ def test_a_tag_that_is_registered_while_the_server_runs_is_accepted_from_then_on
         return [before["idTagInfo"]["status"], after["idTagInfo"]["status"]]
 
     assert charger.talk(dialogue) == ["Invalid", "Accepted"]
+
+
+def test_a_tag_stands_in_the_table_of_tokens_and_nowhere_else(server: Server):
+    charger = Charger.at(server)
+
+    async def dialogue(link: Link) -> None:
+        await link.call("Authorize", {"idTag": "PRIVATE-1"})
+        number = (await link.call("StartTransaction", start(tag="PRIVATE-1")))["transactionId"]
+        await link.call("StopTransaction", stop(number, tag="PRIVATE-1"))
+        await link.call("StartTransaction", start(tag="PRIVATE-2", connector=-5))
+        await link.send_text('[2,"broken","Authorize",{"idTag":"PRIVATE-3"')
+        assert (await link.stray())[1] == "broken"
+
+    charger.talk(dialogue)
+    assert server.stop() == 0
+    assert "headroom-messages.messages.frame" in places_of(server.folder, "StopTransaction")
+    assert places_of(server.folder, "PRIVATE-1") == {"headroom.tokens.uid"}
+    assert places_of(server.folder, "PRIVATE-2") <= {"headroom.raw_messages.payload"}
+    assert not places_of(server.folder, "PRIVATE-3")
+    assert not [line for log in server.logs for line in log.lines if "PRIVATE" in line]
 
 
 # Stops that name the wrong transaction
@@ -93,11 +115,12 @@ def test_a_stop_without_any_transaction_id_is_answered_too(charger: Charger):
     assert (row["orphan"], row["meter_stop_wh"]) == (1, 9000)
 
 
-def test_a_stop_that_nobody_can_read_is_kept_raw_and_answered_so_that_the_queue_drains(charger: Charger):
-    charger.talk(lambda link: link.call("StopTransaction", {"transactionId": {}, "meterStop": []}))
+def test_a_start_that_nobody_can_read_is_kept_raw_and_answered_so_that_the_queue_drains(charger: Charger):
+    answer = charger.talk(lambda link: link.call("StartTransaction", start(connector=-5)))
+    assert answer["transactionId"] > 0
     (kept,) = query(charger.server, "SELECT * FROM raw_messages WHERE station_id = ?", charger.id)
-    assert kept["action"] == "StopTransaction"
-    assert b'"meterStop":[]' in kept["payload"]
+    assert kept["action"] == "StartTransaction"
+    assert json.loads(kept["payload"]) == start(connector=-5)
 
 
 # Order and time

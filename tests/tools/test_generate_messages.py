@@ -37,7 +37,7 @@ def test_later_versions_can_be_generated_and_judge_as_jsonschema_does(version, t
             for _ in range(scaled(3, 150)):
                 for make in (payloads.valid, payloads.mutated):
                     text = json.dumps(make(schema, random))
-                    assert _allows(struct, text) == validator.is_valid(payloads.in_decimals(text)), (
+                    assert _allows(struct, text) == payloads.allows(validator, text), (
                         action,
                         text,
                     )

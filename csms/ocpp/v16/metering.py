@@ -34,6 +34,8 @@ DEFAULT_CONTEXT: Final = "Sample.Periodic"
 DEFAULT_MEASURAND: Final = "Energy.Active.Import.Register"
 # OCPP 1.6 §7.43.
 
+BEYOND_ALL_METERS = 1e15
+
 LONGEST_NUMBER = 40
 """Characters; what is longer and no number can only be a signed block without its label."""
 
@@ -209,13 +211,13 @@ def plan_for(
 
 
 def _number(text: str) -> float | None:
-    """Return a finite decimal number, None for all else."""
+    """Return a decimal number that a meter may show, None for all else."""
     try:
         number = float(text)
     except ValueError:
         return None
-    # What subtracts from itself to zero is finite; and only Python reads 1_000 as a number.
-    return number if number - number == 0.0 and "_" not in text else None
+    # NaN lies between no two numbers; and only Python reads 1_000 as a number.
+    return number if -BEYOND_ALL_METERS < number < BEYOND_ALL_METERS and "_" not in text else None
 
 
 def _take(moment: Moment, plan: Plan, number: float) -> None:

@@ -224,6 +224,7 @@ REPAIRS = Repairs(
         "StopTransaction.timestamp": "",
         "StopTransaction.meterStop": 0,
         "StopTransaction.transactionId": NO_TRANSACTION_ID,
+        "SecurityEventNotification.timestamp": "",
         # Its transaction's id may still tell whose it is.
         "MeterValues.connectorId": 0,
         **dict.fromkeys(_in_both("timestamp"), ""),
@@ -237,5 +238,6 @@ REPAIRS = Repairs(
     },
     defining=frozenset(_in_both("sampledValue[].measurand", "sampledValue[].phase", "sampledValue[].unit")),
     rounded=frozenset({"StartTransaction.meterStart", "StopTransaction.meterStop"}),
+    whole=frozenset({"SignCertificate.csr"}),
     verbatim=frozenset({"DataTransfer.data"}),
 )

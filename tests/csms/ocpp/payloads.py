@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import decimal
 import json
 from decimal import Decimal
 from random import Random
 from typing import Any
 
-import jsonschema
+from jsonschema import ValidationError
 from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
 
 from csms.ocpp.schemas import Schema, folder
 
@@ -29,12 +31,19 @@ def validator(version: str, file: str) -> Validator:
     """
     text = (folder(version) / f"{file}.json").read_text("utf-8-sig")
     schema = json.loads(text, parse_float=Decimal)
-    return jsonschema.validators.validator_for(schema)(schema)
+    return validator_for(schema)(schema)
 
 
-def in_decimals(payload: str) -> Any:
-    """Return a payload as the validators want it."""
-    return json.loads(payload, parse_float=Decimal)
+def errors(judge: Validator, payload: str) -> list[ValidationError]:
+    """Return what jsonschema has against a payload."""
+    with decimal.localcontext() as context:
+        context.prec = 700  # enough digits to divide any double by 0.1
+        return list(judge.iter_errors(json.loads(payload, parse_float=Decimal)))
+
+
+def allows(judge: Validator, payload: str) -> bool:
+    """Tell whether jsonschema has nothing against a payload."""
+    return not errors(judge, payload)
 
 
 def odd(random: Random) -> Any:

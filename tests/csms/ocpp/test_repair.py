@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.ocpp.repair import MOST_NOTES, Notes, Repairs, repair
+from csms.ocpp.repair import MOST_NOTES, Notes, Repaired, Repairs
+from csms.ocpp.repair import repair as repair_any
 from csms.ocpp.schemas import Schema, find_fault
 
 
@@ -29,6 +31,7 @@ SCHEMA = _object(
     name=Schema(type="string", max_length=5),
     note=Schema(type="string"),
     data=Schema(type="string"),
+    secret=Schema(type="string", max_length=5),
     state=Schema(type="string", enum=("Available", "SuspendedEV")),
     cause=Schema(type="string", enum=("Local", "Other")),
     open=Schema(type="boolean"),
@@ -36,6 +39,10 @@ SCHEMA = _object(
     values=Schema(type="array", min_items=1, items=VALUE),
     loose=Schema(type="array"),
 )
+
+
+def repair(schema: Schema, action: str, value: Any, repairs: Repairs) -> Repaired:
+    return repair_any(schema, action, value, repairs)
 
 
 def _mark(payload, notes: Notes) -> None:
@@ -49,10 +56,11 @@ REPAIRS = Repairs(
     unknown={"Test.cause": "Other", "Test.values[].place": "Outlet"},
     defining=frozenset({"Test.values[].unit"}),
     rounded=frozenset({"Test.register"}),
+    whole=frozenset({"Test.secret"}),
     verbatim=frozenset({"Test.data"}),
 )
 
-GOOD = {"count": 1, "values": [{"number": "1"}]}
+GOOD: dict[str, Any] = {"count": 1, "values": [{"number": "1"}]}
 
 CASES = [
     # what is sent beside or instead of GOOD, what comes of it, the note
@@ -74,6 +82,8 @@ CASES = [
     ({"limit": "much"}, {}, "limit: unusable, left out"),
     ({"limit": True}, {}, "limit: unusable, left out"),
     ({"open": 1}, {}, "open: unusable, left out"),
+    ({"secret": "cut it would be another"}, {}, "secret: unusable, left out"),
+    ({"open": True, "vendor": 1}, {"open": True}, "payload: 1 unknown member left out"),
     ({"loose": 1}, {}, "loose: unusable, left out"),
     ({"state": "suspended_ev"}, {"state": "SuspendedEV"}, "state: read as SuspendedEV"),
     ({"state": " Available "}, {"state": "Available"}, "state: read as Available"),
@@ -116,6 +126,7 @@ def test_what_fits_is_left_alone_beside_what_does_not():
 
 def test_a_required_member_that_is_missing_or_broken_gets_its_default():
     schema = _object("register", register=Schema(type="integer"))
+    payload: Any
     for payload in ({}, {"register": None}, {"register": "x"}, {"register": []}):
         repaired = repair(schema, "Test", dict(payload), REPAIRS)
         assert repaired.value == {"register": 0}

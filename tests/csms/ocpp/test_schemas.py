@@ -30,7 +30,7 @@ def test_every_packaged_schema_judges_as_jsonschema_does(version, scaled):
             for make in (payloads.valid, payloads.mutated):
                 text = json.dumps(make(schema, random))
                 ours = find_fault(schema, json.loads(text))
-                if (ours is None) != validator.is_valid(payloads.in_decimals(text)):
+                if (ours is None) != payloads.allows(validator, text):
                     disagreements.append((file.stem, text))
     assert disagreements == []
 
@@ -119,7 +119,7 @@ def test_too_many_elements_and_numbers_out_of_range_are_faults_too():
     assert find_fault(schema, [1]) is None
     assert find_fault(Schema(type="array"), [{}]) is None
     assert find_fault(Schema(type="boolean"), 1) == Fault(ErrorKind.TYPE, "", "must be true or false")
-    assert find_fault(Schema(), object()) is None
+    assert find_fault(Schema(), [None]) is None
 
 
 def test_dates_are_checked_only_where_asked():

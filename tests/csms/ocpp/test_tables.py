@@ -16,22 +16,26 @@ from csms.ocpp.schemas import Fault
 from csms.ocpp.tables import Inbound, Outbound, Reading, TableDialect, Untranslatable, notice
 
 
-class AuthorizeRequest(Struct, forbid_unknown_fields=True):
-    idTag: str
+class AuthorizeRequest(Struct, forbid_unknown_fields=True, rename="camel"):
+    id_tag: str
 
 
 class Empty(Struct):
     pass
 
 
-READINGS: list[Reading] = []
+readings: list[Reading] = []
+
+
+def _never(_request: Any, _reading: Reading) -> AuthorizationRequested:
+    raise AssertionError
 
 
 def _authorize(request: AuthorizeRequest, reading: Reading) -> AuthorizationRequested:
-    if request.idTag == "untranslatable":
+    if request.id_tag == "untranslatable":
         raise Untranslatable(Fault(ErrorKind.PROPERTY, "idTag", "means nothing"))
-    READINGS.append(reading)
-    return AuthorizationRequested(uid=request.idTag, token_type="ISO14443")
+    readings.append(reading)
+    return AuthorizationRequested(uid=request.id_tag, token_type="ISO14443")
 
 
 def _row(unreadable: str | None = None) -> Inbound[Any, Any]:
@@ -57,25 +61,31 @@ DIALECT = TableDialect(
     },
     outbound={"Authorize": Outbound(AuthorizeRequest, Empty), "Reset": Outbound(Empty, Empty)},
     repairs=Repairs(
-        first={}, missing={}, unknown={}, defining=frozenset(), rounded=frozenset(), verbatim=frozenset()
+        first={},
+        missing={},
+        unknown={},
+        defining=frozenset(),
+        rounded=frozenset(),
+        whole=frozenset(),
+        verbatim=frozenset(),
     ),
 )
 
 
 def test_what_fits_is_read_without_a_word():
-    READINGS.clear()
+    readings.clear()
     decoded = DIALECT.decode("Authorize", b'{"idTag":"A"}', 5)
     assert decoded == Decoded(AuthorizationRequested(uid="A", token_type="ISO14443"))
-    assert READINGS == [Reading(5, repaired=False, dropped=False)]
+    assert readings == [Reading(5, repaired=False, dropped=False)]
 
 
 def test_what_almost_fits_is_read_with_its_deviations():
-    READINGS.clear()
+    readings.clear()
     decoded = DIALECT.decode("Authorize", b'{"idTag":7}', 5)
     assert decoded == Decoded(
         AuthorizationRequested(uid="7", token_type="ISO14443"), ("idTag: number read as a string",)
     )
-    assert READINGS == [Reading(5, repaired=True, dropped=False)]
+    assert readings == [Reading(5, repaired=True, dropped=False)]
 
 
 def test_what_only_strict_decoding_minds_is_read_with_a_deviation_too():
@@ -174,10 +184,12 @@ def test_a_call_of_ours_that_does_not_fit_is_refused_with_the_place(action, payl
 
 def test_a_class_that_is_stricter_than_its_schema_still_refuses_properly():
     # As long as classes and schemas agree this can't happen; no disagreement may end as a crash.
-    class Stricter(Struct):
-        idTag: int
+    class Stricter(Struct, rename="camel"):
+        id_tag: int
 
-    row = Inbound(request=Stricter, translate=_authorize, answer=Acknowledged, shape=lambda _: Empty())
+    row: Inbound[Any, Any] = Inbound(
+        request=Stricter, translate=_never, answer=Acknowledged, shape=lambda _: Empty()
+    )
     dialect = TableDialect(
         version="1.6",
         subprotocol="ocpp1.6",
