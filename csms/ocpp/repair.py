@@ -18,6 +18,9 @@ from csms.ocpp.schemas import Json, Schema
 MOST_NOTES = 20
 """A message may deviate in every value; twenty show the habit."""
 
+MOST_LEFT_OUT = 1000
+"""A list of which more can't be used is given up: a megabyte of `{},{},…` is no work of ours."""
+
 
 class Notes:
     """The deviations of one message."""
@@ -102,6 +105,7 @@ class _Walk:
     def __init__(self, repairs: Repairs, notes: Notes) -> None:
         self._repairs = repairs
         self._notes = notes
+        self._left_out = 0
 
     def value(self, schema: Schema, value: Json, key: str, path: str) -> tuple[Json, bool]:
         """Mend any value; `key` names it in the tables, `path` in the notes."""
@@ -177,9 +181,12 @@ class _Walk:
             new, fits = self.value(schema.items, element, f"{key}[]", f"{path}[{index}]")
             if fits:
                 mended.append(new)
-            else:
-                self._notes.add(f"{path}[{index}]", "unusable, left out")
-                self._notes.dropped = True
+                continue
+            self._notes.add(f"{path}[{index}]", "unusable, left out")
+            self._notes.dropped = True
+            self._left_out += 1
+            if self._left_out > MOST_LEFT_OUT:
+                return value, False
         return mended, len(mended) >= (schema.min_items or 0)
 
     def string(self, schema: Schema, value: Json, key: str, path: str) -> tuple[Json, bool]:

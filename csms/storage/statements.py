@@ -43,29 +43,20 @@ def _upsert(table: str, record: type[Struct], key: tuple[str, ...], *, where: st
     return _insert(table, record, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {assignments} {where}")
 
 
-def sample_digest(sample: r.SampleRecorded) -> int:
-    """Return 64 bits of what a station said in a sample, without what we made of it (see `SampleRow`)."""
-    fields = astuple(sample)
-    return _digest((fields[3], *fields[8:21]))
-
-
-def signed_value_digest(value: r.SignedValueRecorded) -> int:
-    """Return 64 bits of a signed value."""
-    return _digest((value.context, value.measurand, value.encoding, value.data))
-
-
 def _digest(said: tuple[Any, ...]) -> int:
+    """Return 64 bits of what a station said, without what we made of it (see `SampleRow`)."""
     digest = hashlib.blake2b(_encode(said), digest_size=_DIGEST_BYTES).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
 def _sample(sample: r.SampleRecorded) -> tuple[Any, ...]:
     fields = astuple(sample)
+    # The connector, and from the context to the extra values: the rest is the key's other columns, or ours.
     return (*fields, _digest((fields[3], *fields[8:21])))
 
 
 def _signed_value(value: r.SignedValueRecorded) -> tuple[Any, ...]:
-    return (*astuple(value), signed_value_digest(value))
+    return (*astuple(value), _digest((value.context, value.measurand, value.encoding, value.data)))
 
 
 STATEMENTS: dict[type[Struct], Statement] = {

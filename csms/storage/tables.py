@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy import DDL, Index, MetaData, Table, event, text
+from sqlalchemy import DDL, Index, MetaData, event, text
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -366,8 +366,3 @@ SQLITE_TRIGGERS = (
 _tokens = Row.metadata.tables["tokens"]
 for _trigger in SQLITE_TRIGGERS:
     event.listen(_tokens, "after_create", DDL(_trigger).execute_if(dialect="sqlite"))
-
-
-def table_of(row: type[Row]) -> Table:
-    """Return the table behind a row class, for statements without the ORM."""
-    return row.metadata.tables[row.__tablename__]

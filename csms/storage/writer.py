@@ -23,8 +23,6 @@ _log = structlog.get_logger(__name__)
 
 Done = Callable[[Exception | None], None]
 Unit = tuple[Sequence[StoredRecord], Done]
-IDLE_S = 1.0
-"""At the latest after so long chores get their turn; machine seconds."""
 
 
 class Committed(Struct):
@@ -59,6 +57,8 @@ class WriterLimits(Struct, frozen=True, kw_only=True):
     batch_weight: int = 10_000
     high_water: int = 20_000
     low_water: int = 10_000
+    idle_s: float = 1.0
+    """At the latest after so many machine seconds chores get their turn."""
 
 
 class Writer:
@@ -197,7 +197,7 @@ class Writer:
 
     def _work(self) -> None:
         more = False
-        while self._take(wait_s=0 if more else IDLE_S):
+        while self._take(wait_s=0 if more else self._limits.idle_s):
             if self._batch or self._problem is not None:
                 committed = self._committer.commit([records for records, _ in self._batch])
                 batch, self._batch = self._batch, []

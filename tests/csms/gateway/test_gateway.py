@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from csms.clock import SystemClock
 from csms.domain.commands import CommandResult, CommandState, Priority, RawCommand
@@ -100,7 +101,7 @@ class _Site:
 
     async def station(self, name: str = "CP-1") -> _Station:
         socket = await connect(
-            f"ws://127.0.0.1:{self.port}/ocpp/{name}", subprotocols=["ocpp1.6"], ping_interval=None
+            f"ws://127.0.0.1:{self.port}/ocpp/{name}", subprotocols=[Subprotocol("ocpp1.6")], ping_interval=None
         )
         return _Station(socket)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.ocpp.repair import MOST_NOTES, Notes, Repaired, Repairs
+from csms.ocpp.repair import MOST_LEFT_OUT, MOST_NOTES, Notes, Repaired, Repairs
 from csms.ocpp.repair import repair as repair_any
 from csms.ocpp.schemas import Schema, find_fault
 
@@ -181,6 +181,17 @@ def test_notes_are_bounded():
     deviations = repair(SCHEMA, "Test", many, REPAIRS).deviations
     assert len(deviations) == MOST_NOTES + 1
     assert deviations[-1] == f"and {1000 - MOST_NOTES} more"
+
+
+def test_a_list_of_rubbish_is_given_up():
+    sent = GOOD | {"values": [{"number": "1"}, *[{}] * (MOST_LEFT_OUT + 1), {"number": "2"}]}
+    assert (
+        str(find_fault(SCHEMA, repair(SCHEMA, "Test", sent, REPAIRS).value)) == "values[1].number: is missing"
+    )
+    sent = GOOD | {"values": [{"number": "1"}, *[{}] * MOST_LEFT_OUT, {"number": "2"}]}
+    assert repair(SCHEMA, "Test", sent, REPAIRS).value == GOOD | {
+        "values": [{"number": "1"}, {"number": "2"}]
+    }
 
 
 JSON = st.recursive(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sqlite3
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, TypeVar
 
 from csms.domain.records import Record
 from csms.storage import MessageLogLimits, SqliteStorage, StoreOptions, open_storage
+from csms.storage.migrate import migrate
 from csms.storage.writer import WriterLimits
 
 SECRET = bytes(range(32))
@@ -33,6 +36,15 @@ class FakeClock:
         return self.s
 
 
+@functools.cache
+def _fresh_store() -> bytes:
+    """Return a store as its first opening makes it, since making it takes long."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.sqlite3"
+        migrate(path)
+        return path.read_bytes()
+
+
 class SqliteEngine:
     """A store in a file of its own; each story opens it anew."""
 
@@ -53,6 +65,8 @@ class SqliteEngine:
         writer: WriterLimits | None = None,
         message_log: MessageLogLimits | None = None,
     ) -> SqliteStorage:
+        if not self.path.exists():
+            self.path.write_bytes(_fresh_store())
         options = StoreOptions(
             samples_keep_days=keep_days,
             busy_s=busy_s,

@@ -125,8 +125,12 @@ def test_a_poisoned_record_fails_its_own_unit_and_no_other(engine: SqliteEngine,
 def test_a_callback_that_fails_keeps_no_other_from_hearing(engine: SqliteEngine):
     async def story(storage: SqliteStorage) -> list[Exception | None]:
         heard: list[Exception | None] = []
+
+        def fail(_: Exception | None) -> None:
+            raise ZeroDivisionError
+
         storage.submit([EVENT], heard.append)
-        storage.submit([EVENT], lambda _: 1 / 0)
+        storage.submit([EVENT], fail)
         storage.submit([EVENT], heard.append)
         await storage.settled()
         return heard

@@ -104,12 +104,34 @@ def test_a_file_that_is_no_store_is_refused_when_asked_for_keys(engine: SqliteEn
 # --- what stands in the way
 
 
+def test_the_first_opening_makes_the_store(tmp_path: Path):
+    async def story() -> list[Exception | None]:
+        storage = await open_storage(f"sqlite:///{tmp_path}/s.sqlite3", clock=FakeClock(), secret=SECRET)
+        ended = await written(storage, [EVENT])
+        await storage.close()
+        return ended
+
+    assert asyncio.run(story()) == [None]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["s.sqlite3"]
+
+
 def test_a_store_that_cannot_be_opened_is_a_configuration_error(tmp_path: Path):
     async def story() -> None:
         await open_storage(f"sqlite:///{tmp_path}/missing/x", clock=FakeClock(), secret=SECRET)
 
     with pytest.raises(ConfigurationError, match="missing/x"):
         asyncio.run(story())
+
+
+def test_a_locked_store_is_a_configuration_error_when_it_is_opened(
+    sqlite: SqliteEngine, monkeypatch: pytest.MonkeyPatch
+):
+    sqlite.tell(nothing)
+    monkeypatch.setattr("csms.storage.migrate.BUSY_S", 0)
+    with closing(sqlite3.connect(sqlite.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ConfigurationError, match="locked"):
+            sqlite.tell(nothing)
 
 
 def test_a_store_that_fails_while_it_is_opened_leaves_nothing_running(engine: SqliteEngine):
@@ -204,7 +226,7 @@ def test_a_station_id_is_unique_whatever_its_case(engine: SqliteEngine):
     ],
 )
 def test_a_station_that_cannot_be_is_refused_with_the_reason(
-    engine: SqliteEngine, station_id: str, how: dict[str, str], problem: str
+    engine: SqliteEngine, station_id: str, how: dict[str, Any], problem: str
 ):
     async def story(storage: SqliteStorage) -> None:
         with pytest.raises(Invalid, match=problem) as refused:

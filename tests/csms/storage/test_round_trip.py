@@ -142,6 +142,13 @@ def test_the_end_of_a_transaction_comes_back_as_it_was(
     same(found, closed)
 
 
+def test_the_digest_of_a_reading_covers_what_the_station_said_and_nothing_else():
+    fields = records.SampleRecorded.__struct_fields__
+
+    assert fields[3] == "connector"
+    assert (fields[8], fields[20]) == ("context", "extra")
+
+
 def test_every_record_has_a_statement_with_a_place_for_each_field():
     for kind in get_args(records.Record):
         assert kind in STATEMENTS

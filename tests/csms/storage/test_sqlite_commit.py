@@ -212,3 +212,22 @@ def test_only_batches_with_tokens_ask_what_changed(bench: Bench):
     changes = bench.commit([TOKEN_SEEN]).token_changes
     assert changes is not None
     assert [change[2] for change in changes] == ["tok-1"]
+
+
+def test_tokens_that_cannot_be_read_back_don_t_undo_the_commit(bench: Bench):
+    def authorize(action: int, argument: str | None, *_: object) -> int:
+        refused = action == sqlite3.SQLITE_READ and argument == "token_changes" and bench.commits > 0
+        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    bench.committer.connection().set_authorizer(authorize)
+    committed = bench.commit([TOKEN_SEEN])
+
+    assert (committed.errors, committed.token_changes) == ([None], None)
+
+
+def test_a_file_that_is_no_database_is_not_left_open(tmp_path: Path):
+    path = tmp_path / "diary"
+    path.write_text("Dear diary, " * 1000)
+
+    with pytest.raises(sqlite3.DatabaseError):
+        connect(path)

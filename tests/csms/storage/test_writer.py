@@ -84,9 +84,12 @@ def test_all_callbacks_of_a_batch_run_in_one_turn_of_the_loop():
         writer.submit([], lambda _: None)
         await committer.holding()
         for name in "abc":
-            writer.submit(
-                [EVENT], lambda _, name=name: (order.append(name), loop.call_soon(order.append, "turn"))
-            )
+
+            def done(_: Exception | None, name: str = name) -> None:
+                order.append(name)
+                loop.call_soon(order.append, "turn")
+
+            writer.submit([EVENT], done)
         committer.let_go.set()
         await writer.close()
         return order
@@ -144,7 +147,7 @@ def test_a_store_that_does_not_work_is_tried_again_without_anything_to_write():
             health.append(writer.healthy())
             committer.problem = None
 
-        writer = Writer(committer, chores=[chore])
+        writer = Writer(committer, chores=[chore], limits=WriterLimits(idle_s=0.01))
         writer.submit([EVENT], failed)
         await asyncio.wait_for(recovered.wait(), DEADLINE_S)
         health.append(writer.healthy())
@@ -167,7 +170,7 @@ def test_chores_get_their_turn_after_each_commit_and_when_nothing_happens():
                 loop.call_soon_threadsafe(idle.set)
             return False
 
-        writer = Writer(ScriptedCommitter(), chores=[chore])
+        writer = Writer(ScriptedCommitter(), chores=[chore], limits=WriterLimits(idle_s=0.01))
         await asyncio.wait_for(idle.wait(), DEADLINE_S)
         before = turns
         writer.submit([EVENT], lambda _: None)
