@@ -68,7 +68,8 @@ class TransactionStopReported(Struct, frozen=True, kw_only=True):
     token_type: str
     device_at: str
     device_at_us: int | None
-    meter_wh: float
+    meter_wh: float | None
+    """None where the station said no register."""
     reason: str | None
     samples: tuple[Sample, ...] = ()
     signed: tuple[SignedValue, ...] = ()

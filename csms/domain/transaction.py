@@ -99,14 +99,14 @@ class Transaction(Struct, kw_only=True):
         self.ended_at_us, self.meter_stop_wh, self.closed_by = end_us, stop_wh, ClosedBy.NEXT_START
         return end_us, stop_wh
 
-    def end(self, at_us: int, device_ended_at: str, meter_stop_wh: float) -> None:
+    def end(self, at_us: int, device_ended_at: str, meter_stop_wh: float | None) -> None:
         """End it as its station reports, however odd the values."""
         self.closed_by = ClosedBy.STATION
         self.ended_at_us = at_us
         self.device_ended_at = device_ended_at
         self.meter_stop_wh = meter_stop_wh
 
-    def ended_with(self, device_ended_at: str, meter_stop_wh: float) -> bool:
+    def ended_with(self, device_ended_at: str, meter_stop_wh: float | None) -> bool:
         """Tell whether this very stop has ended it before."""
         return (
             self.closed_by is ClosedBy.STATION

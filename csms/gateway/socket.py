@@ -75,6 +75,7 @@ class StationSocket(asyncio.Protocol):
         self._fragments: list[bytes] = []
         self._early: list[Frame] = []
         self._requested = False
+        self._failed = False
         self.accepted = False
         self._paused_by: set[str] = set()
         self._heard_s = machine_s()
@@ -209,9 +210,6 @@ class StationSocket(asyncio.Protocol):
                     self._take(event)
                 else:
                     self._early.append(event)
-        if self._ws.handshake_exc is not None and not self._requested and self._transport is not None:
-            self._requested = True
-            self._transport.write(_BAD_REQUEST)
         self._flush()
 
     def _why_closed(self, error: Exception | None) -> str:
@@ -225,18 +223,22 @@ class StationSocket(asyncio.Protocol):
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:
-            self._ws.fail(CloseCode.UNSUPPORTED_DATA, "OCPP-J sends text frames")
+            self._fail(CloseCode.UNSUPPORTED_DATA, "OCPP-J sends text frames")
         elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
             if frame.data:
                 self._fragments.append(bytes(frame.data))
-            if frame.fin and self._ws.state is State.OPEN:
+            if frame.fin and not self._failed:
                 data, self._fragments = b"".join(self._fragments), []
                 try:
                     text = data.decode()
                 except UnicodeDecodeError as error:
-                    self._ws.fail(CloseCode.INVALID_DATA, f"{error.reason} at byte {error.start}")
+                    self._fail(CloseCode.INVALID_DATA, f"{error.reason} at byte {error.start}")
                 else:
                     self._deliver(text)
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        self._failed = True
+        self._ws.fail(code, reason)
 
     def _deliver(self, text: str) -> None:
         if self._owner is not None:
@@ -251,7 +253,12 @@ class StationSocket(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        for data in self._ws.data_to_send():
+        outgoing = self._ws.data_to_send()
+        if self._ws.handshake_exc is not None and not self._requested:
+            self._requested = True
+            if not any(outgoing):  # the protocol has words of its own for some requests
+                transport.write(_BAD_REQUEST)
+        for data in outgoing:
             if data:
                 transport.write(data)
             else:

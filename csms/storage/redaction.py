@@ -79,9 +79,20 @@ _RUN = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/=_-]{64,}")
 _WORD = re.compile(r"[^\s\"'<>]+")
 _WORD_ENDS = " \t\r\n\"'<>"
 _NEEDLES = (
-    *("idtag", "idtoken", "emaid", "evccid", "authorizationkey", "password", "passwd", "secret", "simpin"),
-    *("privatekey", "apikey", "basicauth", "csr", "certificate", "exire", "signed", "attributevalue"),
-    *("actualvalue", '"apn', '"vpn', "://", "ocmf"),
+    *(
+        "idt",
+        "key",
+        "passw",
+        "emaid",
+        "evccid",
+        "secret",
+        "simpin",
+        "basicauth",
+        "csr",
+        "certificate",
+        "exire",
+    ),
+    *("signed", "attributevalue", "actualvalue", '"apn', '"vpn', "://", "ocmf"),
 )
 """What any text with something to hide contains once folded."""
 _VALID = msgspec.json.Decoder(msgspec.Raw)

@@ -59,7 +59,9 @@ def describe_end(
     doubts: list[str] = []
     if closing.ended_at_us < transaction.started_at_us:
         doubts.append("ended-before-start")
-    if start_wh is not None and stop_wh is not None and stop_wh < start_wh:
+    if stop_wh is None:
+        doubts.append("meter-not-said")
+    elif start_wh is not None and stop_wh < start_wh:
         doubts.append("meter-below-start")
     return describe(state, transaction) | {
         "started_at": format_utc(transaction.started_at_us),

@@ -94,7 +94,7 @@ def _fits(transaction: Transaction, reported: _Stop, context: Context) -> bool:
     return (
         not transaction.orphan
         and transaction.started_at_us <= reported.at_us
-        and transaction.key.meter_start_wh <= reported.event.meter_wh
+        and (reported.event.meter_wh is None or transaction.key.meter_start_wh <= reported.event.meter_wh)
         and (holder is None or authorization.same_holder(context, holder, transaction.key.token_hmac))
     )
 
@@ -114,7 +114,7 @@ def _keep_orphan(state: StationState, reported: _Stop, context: Context) -> Outc
     orphan = Transaction(
         id=_orphan_id(state, reported),
         ocpp_id=event.ocpp_id or "",
-        key=StartKey(0, 0, reported.token_hmac or b"", event.device_at, event.meter_wh),
+        key=StartKey(0, 0, reported.token_hmac or b"", event.device_at, event.meter_wh or 0.0),
         started_at_us=reported.at_us,
         last_energy_wh=None,
         last_energy_at_us=None,
@@ -160,7 +160,8 @@ def _ending(
         id=transaction.id,
     )
     records: list[Record] = [closing, *_readings(state, transaction, reported, context, quality=0)]
-    if not any(s.context == "Transaction.End" and s.energy_wh is not None for s in event.samples):
+    told = any(s.context == "Transaction.End" and s.energy_wh is not None for s in event.samples)
+    if event.meter_wh is not None and not told:
         end = metering.register_sample("Transaction.End", event.meter_wh, event.device_at_us, context)
         records.append(metering.record_sample(state, end, transaction.key.place, transaction))
     data = sessions.describe_end(state, transaction, closing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -16,7 +17,6 @@ from tests.end_to_end.wire import Wire, frame, handshake
 
 pytestmark = pytest.mark.end_to_end
 SEED = 6455
-CUTS = 40
 ANSWERS, PINGS = 9, 2
 """What the session is answered."""
 
@@ -105,8 +105,11 @@ def normal(text: str) -> str:
     return re.sub(r'"transactionId":\d+', '"transactionId":ID', text)
 
 
-def test_the_same_bytes_cut_at_random_get_the_same_answers(shared_server: Server):
+@pytest.mark.soak
+def test_the_same_bytes_cut_at_random_get_the_same_answers(
+    shared_server: Server, scaled: Callable[[int, int], int]
+):
     random = Random(SEED)
     whole = asyncio.run(play(shared_server, "WHOLE", None))
-    for number in range(CUTS):
+    for number in range(scaled(40, 1000)):
         assert asyncio.run(play(shared_server, f"CUT-{number}", random)) == whole, f"cut {number}"

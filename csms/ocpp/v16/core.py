@@ -16,7 +16,7 @@ from csms.ocpp.schemas import Fault
 from csms.ocpp.tables import Inbound, Outbound, Reading, Untranslatable
 from csms.ocpp.v16 import messages as m
 from csms.ocpp.v16 import metering
-from csms.ocpp.v16.repairs import NO_TRANSACTION_ID
+from csms.ocpp.v16.repairs import NOT_SAID
 
 TOKEN_TYPE = "ISO14443"  # noqa: S105  # what kind of token it is, no secret
 """1.6 knows one kind of token (api.md "Token")."""
@@ -109,14 +109,13 @@ def _start(request: m.StartTransactionRequest, _reading: Reading) -> events.Tran
 def _stop(request: m.StopTransactionRequest, reading: Reading) -> events.TransactionStopReported:
     data = () if request.transactionData is UNSET else request.transactionData
     samples, signed = metering.read(data, reading)
-    lacks_id = request.transactionId == NO_TRANSACTION_ID
     return events.TransactionStopReported(
-        ocpp_id=None if lacks_id else str(request.transactionId),
+        ocpp_id=None if request.transactionId == NOT_SAID else str(request.transactionId),
         uid=_said(request.idTag),
         token_type=TOKEN_TYPE,
         device_at=request.timestamp,
         device_at_us=times.parse(request.timestamp),
-        meter_wh=_register(request.meterStop, "meterStop"),
+        meter_wh=None if request.meterStop == NOT_SAID else _register(request.meterStop, "meterStop"),
         reason=None if request.reason is UNSET else request.reason,
         samples=samples,
         signed=signed,

@@ -10,8 +10,8 @@ from csms.ocpp.schemas import Json
 from csms.ocpp.v16.messages import Measurand, Phase, SampledValueUnit, TransactionDataSampledValueUnit
 from csms.ocpp.v16.metering import BASE_UNITS
 
-NO_TRANSACTION_ID: Final = -(2**63)
-"""Stands in for an id that a StopTransaction should have and lacks; no station counts down to it."""
+NOT_SAID: Final = -(2**63)
+"""Stands in for an id or a register that a StopTransaction should have and lacks; no station counts down to it."""
 
 LARGEST_EXPONENT = 30
 
@@ -222,8 +222,8 @@ REPAIRS = Repairs(
         "StartTransaction.idTag": "",
         "StartTransaction.timestamp": "",
         "StopTransaction.timestamp": "",
-        "StopTransaction.meterStop": 0,
-        "StopTransaction.transactionId": NO_TRANSACTION_ID,
+        "StopTransaction.meterStop": NOT_SAID,
+        "StopTransaction.transactionId": NOT_SAID,
         "SecurityEventNotification.timestamp": "",
         # Its transaction's id may still tell whose it is.
         "MeterValues.connectorId": 0,

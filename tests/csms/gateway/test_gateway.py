@@ -101,7 +101,9 @@ class _Site:
 
     async def station(self, name: str = "CP-1") -> _Station:
         socket = await connect(
-            f"ws://127.0.0.1:{self.port}/ocpp/{name}", subprotocols=[Subprotocol("ocpp1.6")], ping_interval=None
+            f"ws://127.0.0.1:{self.port}/ocpp/{name}",
+            subprotocols=[Subprotocol("ocpp1.6")],
+            ping_interval=None,
         )
         return _Station(socket)
 

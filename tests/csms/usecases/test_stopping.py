@@ -9,7 +9,13 @@ import pytest
 from csms.domain.answers import StartAnswer, StopAnswer
 from csms.domain.events import TransactionStartReported, TransactionStopReported
 from csms.domain.metering import Quality, SignedValue
-from csms.domain.records import SignedValueRecorded, TokenSeen, TransactionClosed, TransactionOpened
+from csms.domain.records import (
+    SampleRecorded,
+    SignedValueRecorded,
+    TokenSeen,
+    TransactionClosed,
+    TransactionOpened,
+)
 from csms.domain.token import Judgement, TokenStatus, Verdict
 from csms.ports import TransactionByOcppId
 from tests.csms.usecases.world import HOUR, NOON, SECOND, World, hmac_of, sample, start, stop
@@ -130,6 +136,31 @@ def test_impossible_values_are_kept_as_reported_and_marked(world: World) -> None
     (event,) = world.events("transaction.ended")
     assert event["doubts"] == ["ended-before-start", "meter-below-start"]
     assert event["energy_wh"] == -1000.0
+
+
+def test_a_register_that_was_not_said_is_not_invented(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(ocpp_id, meter_wh=None))
+    closed = world.row(ocpp_id).closed
+    assert closed is not None
+    assert closed.meter_stop_wh is None
+    assert [row.context for row in world.tables.of_type(SampleRecorded)] == ["Transaction.Begin"]
+    data = world.events("transaction.ended")[0]
+    assert (data["meter_stop_wh"], data["energy_wh"], data["doubts"]) == (None, None, ["meter-not-said"])
+
+
+def test_a_stop_without_id_and_register_finds_its_transaction_by_token_and_time(world: World) -> None:
+    ocpp_id = _start(world)
+    _stop(world, stop(None, meter_wh=None))
+    assert world.row(ocpp_id).closed is not None
+    assert _orphans(world) == []
+
+
+def test_an_orphan_without_a_register_is_kept_once(world: World) -> None:
+    _stop(world, stop(None, meter_wh=None))
+    _stop(world, stop(None, meter_wh=None))
+    (orphan,) = _orphans(world)
+    assert orphan.meter_start_wh is None
 
 
 def test_a_stop_with_a_wild_clock_gets_the_time_of_receipt(world: World) -> None:

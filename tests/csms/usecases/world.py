@@ -93,7 +93,7 @@ def stop(
     at_us: int | None = NOON,
     *,
     uid: str | None = "TAG",
-    meter_wh: float = 2000.0,
+    meter_wh: float | None = 2000.0,
     device_at: str | None = None,
     reason: str | None = "Local",
     samples: tuple[Sample, ...] = (),

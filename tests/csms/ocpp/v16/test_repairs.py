@@ -158,7 +158,8 @@ def test_15_a_start_is_read_although_it_breaks_its_schema(changes, expected):
     ("changes", "expected"),
     [
         ({"meterStop": 900.4}, {"meter_wh": 900.0}),
-        ({"meterStop": None}, {"meter_wh": 0.0}),
+        ({"meterStop": None}, {"meter_wh": None}),
+        ({"meterStop": "garbage"}, {"meter_wh": None}),
         ({"reason": "EvDisconnected"}, {"reason": "EVDisconnected"}),
         ({"reason": "Power loss"}, {"reason": "PowerLoss"}),
         ({"reason": "MeteoriteStrike"}, {"reason": "Other"}),
