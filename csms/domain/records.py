@@ -14,6 +14,7 @@ class StationRegistered(Struct, frozen=True, gc=False):
 
     station_id: str
     at_us: int
+    message_log: str = "all"
 
 
 class StationConnected(Struct, frozen=True, gc=False):

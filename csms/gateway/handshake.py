@@ -43,12 +43,12 @@ def presented_key(headers: Headers, station_id: str) -> bytes | None:
     if scheme.lower() != "basic":
         return None
     try:
-        user, separator, key = base64.b64decode(credentials.strip(), validate=True).partition(b":")
+        presented = base64.b64decode(credentials.strip(), validate=True)
     except (binascii.Error, ValueError):
         return None
-    if not separator or user.decode("utf-8", "replace").lower() != station_id.lower():
-        return None
-    return key
+    user = f"{station_id}:".encode()
+    # Not split at the first colon: a station's id may hold some.
+    return presented[len(user) :] if presented[: len(user)].lower() == user.lower() else None
 
 
 def choose_subprotocol(offered: Sequence[str], spoken: Sequence[str]) -> Subprotocol | None:

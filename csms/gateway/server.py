@@ -154,7 +154,9 @@ class Gateway:
             return identity if identity.key_hmac is None or (key is not None and matches) else None
         if not self._options.accept_unknown_stations:
             return None
-        registered = StationRegistered(station_id, self._services.clock.now_us())
+        registered = StationRegistered(
+            station_id, self._services.clock.now_us(), self._options.message_log.value
+        )
         storage.submit((registered,), log_failure)
         await storage.settled()
         return await storage.find_station(station_id)

@@ -42,4 +42,10 @@ class IdBlockReserved(Struct, frozen=True, gc=False):
     reserved_at_us: int
 
 
-StoredRecord = Record | StationAdded | TokenAdded | IdBlockReserved
+class CommandsAbandoned(Struct, frozen=True, gc=False):
+    """The process that would have heard how the open commands end is no more; they get their final state."""
+
+    at_us: int
+
+
+StoredRecord = Record | CommandsAbandoned | StationAdded | TokenAdded | IdBlockReserved

@@ -33,7 +33,9 @@ _TRANSACTION = (
     "FROM transactions AS x LEFT JOIN tokens AS t ON t.id = x.token_id WHERE x.station_id = :station_id AND "
 )
 _OPEN = f"{_TRANSACTION} x.ended_at_us IS NULL ORDER BY x.received_at_us DESC, x.id LIMIT {_OPEN_MAX}"
-_ENDED = f"{_TRANSACTION} x.ended_at_us IS NOT NULL ORDER BY x.received_at_us DESC, x.id LIMIT {KEPT_ENDED}"
+_ENDED = (
+    f"{_TRANSACTION} x.ended_at_us IS NOT NULL ORDER BY x.end_received_at_us DESC, x.id LIMIT {KEPT_ENDED}"
+)
 _BY_ID = _TRANSACTION + "x.id = :id"
 _BY_OCPP_ID = _TRANSACTION + "x.ocpp_id = :ocpp_id ORDER BY x.received_at_us DESC, x.id LIMIT 1"
 _BY_START = (

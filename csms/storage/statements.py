@@ -62,7 +62,11 @@ def _signed_value(value: r.SignedValueRecorded) -> tuple[Any, ...]:
 STATEMENTS: dict[type[Struct], Statement] = {
     own.IdBlockReserved: Statement(_insert("id_blocks", own.IdBlockReserved)),
     r.StationRegistered: Statement(
-        "INSERT INTO stations (id, created_at_us) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        "INSERT INTO stations (id, created_at_us, message_log) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    ),
+    own.CommandsAbandoned: Statement(
+        "UPDATE commands SET state = CASE state WHEN 'sent' THEN 'timed_out' ELSE 'not_sent' END, "
+        "final_at_us = ?1 WHERE final_at_us IS NULL"
     ),
     own.StationAdded: Statement(_insert("stations", own.StationAdded)),
     r.StationConnected: Statement(

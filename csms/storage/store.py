@@ -31,7 +31,7 @@ from csms.ports import (
 from csms.storage import ocpp_ids, queries, registering, secrets
 from csms.storage.messages import SqliteMessageLog
 from csms.storage.ocpp_ids import OcppIds
-from csms.storage.own_records import StoredRecord
+from csms.storage.own_records import CommandsAbandoned, StoredRecord
 from csms.storage.queries import Rows
 from csms.storage.registering import NewToken
 from csms.storage.tables import StationRow, TokenRow
@@ -91,10 +91,11 @@ class Store:
         self._refilling: asyncio.Task[None] | None = None
 
     async def prepare(self, *, serving: bool) -> None:
-        """Load the tokens and, to serve stations, reserve the first ids."""
+        """Load the tokens and, to serve stations, reserve the first ids and end what an earlier process left open."""
         await self.refresh_tokens()
         if serving:
             await self._ids.refill()
+            await self._write(CommandsAbandoned(self._clock.now_us()))
 
     # --- csms.ports.Storage
 

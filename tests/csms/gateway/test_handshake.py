@@ -50,6 +50,11 @@ def test_a_key_is_read_for_the_station_itself_without_regard_to_case() -> None:
     assert presented_key(_basic(b"cp-1", b"secret:with:colons"), "CP-1") == b"secret:with:colons"
 
 
+def test_a_station_whose_id_holds_a_colon_can_present_its_key() -> None:
+    assert presented_key(_basic(b"DE:1", b"secret"), "DE:1") == b"secret"
+    assert presented_key(_basic(b"DE", b"1:secret"), "DE") == b"1:secret"
+
+
 def test_a_key_may_be_any_bytes_or_empty() -> None:
     assert presented_key(_basic(b"CP-1", bytes(range(20))), "CP-1") == bytes(range(20))
     assert presented_key(_basic(b"CP-1", b""), "CP-1") == b""

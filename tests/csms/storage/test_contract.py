@@ -214,6 +214,15 @@ def test_a_station_is_found_whatever_the_case_of_its_id(engine: SqliteEngine):
     assert engine.tell(lambda storage: storage.find_station("CP-2")) is None
 
 
+def test_a_station_that_registers_itself_brings_the_message_log_of_the_settings(engine: SqliteEngine):
+    engine.write(StationRegistered("CP-9", NOW_US, "errors"))
+
+    found = engine.tell(lambda storage: storage.find_station("CP-9"))
+
+    assert found is not None
+    assert found.message_log is MessageLogPolicy.ERRORS
+
+
 def test_registering_a_station_again_changes_nothing(engine: SqliteEngine):
     assert engine.write(STATION, StationRegistered("cp-1", NOW_US + 1), but(STATION, at_us=5)) == [None] * 3
 
@@ -371,13 +380,13 @@ def test_a_state_remembers_open_transactions_and_the_newest_ended_ones(engine: S
         but(OPENED, id=f"tx-{n}", ocpp_id=str(n), device_started_at=str(n), received_at_us=NOW_US + n)
         for n in range(1, 31)
     ]
-    closed = [but(CLOSED, id=f"tx-{n}") for n in range(3, 31)]
+    closed = [but(CLOSED, id=f"tx-{n}", end_received_at_us=NOW_US + 100 - n) for n in range(3, 31)]
     other = but(OPENED, id="tx-x", station_id="CP-2", ocpp_id="99")
 
     engine.write(STATION, TOKEN_SEEN, *opened, *closed, other)
     state = engine.tell(lambda storage: storage.load_state("CP-1"))
 
-    assert list(state.transactions) == [str(n) for n in (*range(15, 31), 1, 2)]
+    assert list(state.transactions) == [str(n) for n in (*range(18, 2, -1), 1, 2)]
     assert [t.id for t in state.transactions.values() if t.active] == ["tx-1", "tx-2"]
 
 

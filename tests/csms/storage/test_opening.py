@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from csms.domain.errors import ConfigurationError, Invalid, StorageError
+from csms.domain.records import CommandRecorded
 from csms.storage import (
     NewToken,
     SqliteStorage,
@@ -20,7 +21,7 @@ from csms.storage import (
     store_has_keys,
 )
 from csms.storage.sqlite import path_of
-from tests.csms.storage.engines import SECRET, FakeClock, SqliteEngine, written
+from tests.csms.storage.engines import NOW_US, SECRET, FakeClock, SqliteEngine, written
 from tests.csms.storage.some_records import EVENT, STATION
 
 OTHER_SECRET = bytes(32)
@@ -234,3 +235,25 @@ def test_a_station_that_cannot_be_is_refused_with_the_reason(
         assert "key" not in how or how["key"] not in str(refused.value)
 
     engine.tell(story)
+
+
+# --- what an earlier process left open
+
+
+def test_commands_that_nobody_will_hear_of_any_more_get_their_final_state(engine: SqliteEngine):
+    open_ones = [
+        CommandRecorded(name, "CP-1", None, "reset", "Reset", name, b"{}", None, None, NOW_US, None, None)
+        for name in ("queued", "sent")
+    ]
+    ended = CommandRecorded(
+        "ended", "CP-1", None, "reset", "Reset", "answered", b"{}", b"{}", None, NOW_US, NOW_US, NOW_US + 1
+    )
+    engine.write(*open_ones, ended)
+
+    engine.tell(nothing)
+
+    assert engine.rows("SELECT id, state, final_at_us FROM commands ORDER BY id") == [
+        {"id": "ended", "state": "answered", "final_at_us": NOW_US + 1},
+        {"id": "queued", "state": "not_sent", "final_at_us": NOW_US},
+        {"id": "sent", "state": "timed_out", "final_at_us": NOW_US},
+    ]
