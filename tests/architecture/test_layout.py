@@ -6,9 +6,11 @@ from tests.architecture.tree import ROOT, configuration, files, is_made, package
 
 PLACES = {
     ".ci": "what continuous integration runs",
+    "balancer": "shares what the breakers leave; a pure library",
     "csms": "the central system",
     "docs": "for people",
     "requirements": "the pinned requirements",
+    "simulators": "independent witnesses: stations, vehicles, meters",
     "tests": "mirror the tree",
     "tools": "programs for building and checking",
 }

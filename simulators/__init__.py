@@ -1,0 +1,1 @@
+"""Stations, vehicles and meters that are independent of the server they test; they never import it."""
