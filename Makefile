@@ -8,10 +8,11 @@ PYTHONS := 3.11 3.12 3.13
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-all lint format check-types check-imports unit bench soak lock clean programs
+.PHONY: help setup demo test test-all lint format check-types check-imports unit bench bench-balancer soak lock clean \
+    programs
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up: a stamp for each set of requirements, so that the second time costs nothing
 
@@ -68,8 +69,10 @@ format: $(VENV)/.test ## put the code into shape
 soak: $(VENV)/.test ## the long forms of the tests that have one
 	@HEADROOM_SOAK=1 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m soak --timeout=7200
 
-bench: ## measurements
-	@echo "There is no benchmark yet; the first one comes with the balancer."
+bench: bench-balancer ## all measurements
+
+bench-balancer: $(VENV)/.main ## CPU time of the allocation at 54 to 10,000 EVSEs, into docs/benchmarks (some minutes)
+	@$(BIN)/python -m benchmarks.balancer
 
 # --- keeping house
 
@@ -79,4 +82,4 @@ lock: $(VENV)/.test ## pin the requirements of pyproject.toml anew (UPGRADE=1: t
 clean: ## remove all that was made here but data
 	rm -rf .venv .venv-* build dist htmlcov .coverage .coverage.* .pytest_cache .hypothesis .ruff_cache \
 	    .import_linter_cache .grimp_cache *.egg-info
-	find csms tests tools -name __pycache__ -prune -exec rm -rf {} +
+	find balancer benchmarks csms simulators tests tools -name __pycache__ -prune -exec rm -rf {} +

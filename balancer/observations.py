@@ -61,6 +61,8 @@ class Capability:
     """How far its clock may be off; above 30 s it has no lease."""
     obeys_within_s: float = 10.0
     """Its settle time: how long after its answer it may still draw the old limit."""
+    in_watts: bool = False
+    """True: it takes limits in watts only, and nobody knows how it shares them among its phases."""
 
 
 @dataclass(frozen=True, slots=True)

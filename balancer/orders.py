@@ -9,11 +9,16 @@ from balancer.site import EvseKey
 
 @dataclass(frozen=True, slots=True)
 class InstallFailsafe:
-    """Make sure that an EVSE draws at most `limit_a` per phase whenever no running limit applies."""
+    """Make sure that an EVSE draws at most `limit_a` per phase whenever no running limit applies.
+
+    In watts that is `limit_a` times the voltage, once: then no phase can draw more, whichever the car uses.
+    """
 
     id: int
     evse: EvseKey
     limit_a: float
+    raises: bool = False
+    """True: more than it may draw by what is durable: its ledger row must be durable before it leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class SetLimit:
     """When the schedule begins (in the past)."""
     raises: bool
     """True: a first limit, an increase or a renewal: its ledger row must be durable before it leaves."""
+    total_a: float | None = None
+    """For a station that takes watts: send this times the voltage; None: send `limit_a`.
+
+    It is `limit_a` on each phase that the car is known to use. The failsafe is once `failsafe_a`, as there.
+    """
 
 
 Order = InstallFailsafe | SetLimit

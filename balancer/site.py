@@ -2,94 +2,118 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-from balancer.units import PHASES, Amperes, PhaseUse
+from balancer.site_checks import problems_of
+from balancer.site_text import read_site, write_site
+from balancer.topology import Topology
+from balancer.wiring import (
+    Evse,
+    EvseKey,
+    Measures,
+    Meter,
+    Mode,
+    Node,
+    Problem,
+    SiteError,
+    StrategyName,
+    Supply,
+    Wiring,
+)
 
-Supply = Literal["AC", "DC"]
-Measures = Literal["node_total", "other_loads"]
-
-
-class EvseKey(NamedTuple):
-    """Which EVSE: the station's id and the EVSE's number in it (from 1)."""
-
-    station: str
-    evse: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A circuit: grid connection, transformer, feeder, board or breaker."""
-
-    id: str
-    parent: str | None
-    """None: a root."""
-    rating_a: Amperes
-    """What its breaker carries for good, per phase; finite, above 0 on at least one phase."""
-    max_power_w: float | None = None
-    """A limit on the power over all phases besides."""
-    meter: str | None = None
-    """The meter that measures here."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
-    """What a meter measures, and what holds when it is silent (control.md "Base load")."""
-
-    id: str
-    measures: Measures
-    """`node_total`: own chargers included. `other_loads`: without them."""
-    max_age_s: float = 10.0
-    """Older readings allow no increase; thrice as old ones are replaced by `fallback_a`."""
-    fallback_a: Amperes
-    """The worst load of others, assumed while the meter is silent."""
+__all__ = [
+    "Evse",
+    "EvseKey",
+    "Measures",
+    "Meter",
+    "Mode",
+    "Node",
+    "Problem",
+    "Site",
+    "SiteError",
+    "StrategyName",
+    "Supply",
+    "Wiring",
+]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evse:
-    """One EVSE as it is wired and as its hardware can be set."""
+@dataclass(frozen=True, kw_only=True)
+class Site(Wiring):
+    """A charging site; what exists of it is sound, for making a bad one raises `SiteError` with every reason."""
 
-    key: EvseKey
-    node: str
-    supply: Supply = "AC"
-    rotation: tuple[int, ...]
-    """The site phase (0 to 2) on the charger's L1, L2, L3; as many as it is wired to."""
-    min_a: float = 6.0
-    """The least current at which a car charges; 0 for DC."""
-    max_a: float = 32.0
-    step_a: float = 0.1
-    failsafe_a: float = 0.0
-    """What it may draw without a running confirmed limit; counted always."""
-    priority: int = 0
-    """Higher is served first, where the strategy looks at it."""
-    weight: float = 1.0
-    exclusive_group: str | None = None
-    """EVSEs of one group can't charge at once."""
-    max_power_w: float | None = None
-    """DC: what it can deliver."""
-    efficiency: float | None = None
-    """DC: output over input power."""
+    def __post_init__(self) -> None:
+        """Refuse what can't be, with all reasons at once."""
+        problems = tuple(problems_of(self))
+        if problems:
+            raise SiteError(problems)
 
-    @property
-    def phases(self) -> PhaseUse:
-        """Return the site phases that it is wired to."""
-        return (0 in self.rotation, 1 in self.rotation, 2 in self.rotation)
+    @classmethod
+    def parse(cls, data: Mapping[str, object]) -> Site:
+        """Return the site that `data` describes: the JSON or TOML of the REST contract's "Site".
 
+        Left out: members with a default. Refused with `SiteError`: unknown members, wrong types, and all that a
+        site can't be, every problem at once with its path (`nodes[2].rating_a.L1`).
+        """
+        wiring, problems = read_site(data)
+        if not problems:
+            return cls(**vars(wiring))
+        # What stands in for an unreadable member is not to be judged.
+        unread = {problem.path for problem in problems}
+        inside = tuple(f"{path}{mark}" for path in unread for mark in ".[")
+        problems += [
+            problem
+            for problem in problems_of(wiring)
+            if problem.path not in unread and not problem.path.startswith(inside)
+        ]
+        raise SiteError(problems)
 
-class Problem(NamedTuple):
-    """One thing that is wrong with a site: where, and what to do about it."""
+    def to_json(self) -> dict[str, object]:
+        """Return what `parse` reads, every member said."""
+        return write_site(self)
 
-    path: str
-    message: str
+    @cached_property
+    def topology(self) -> Topology:
+        """Return the circuits as arrays; made once."""
+        return Topology(self.nodes, self.evses, self.nominal_voltage_v)
 
+    @cached_property
+    def _nodes_by_id(self) -> dict[str, Node]:
+        return {node.id: node for node in self.nodes}
 
-class SiteError(ValueError):
-    """The site can't be; says every reason at once."""
+    @cached_property
+    def _evses_by_key(self) -> dict[EvseKey, Evse]:
+        return {evse.key: evse for evse in self.evses}
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        """Tell all `problems`."""
-        self.problems = tuple(problems)
-        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in self.problems))
+    @cached_property
+    def _paths(self) -> dict[str, tuple[str, ...]]:
+        order = self.topology.order
+        return {
+            node_id: tuple(order[index].id for index in reversed(path))
+            for node_id, path in self.topology.paths.items()
+        }
+
+    @cached_property
+    def _below(self) -> dict[str, tuple[Evse, ...]]:
+        below: dict[str, list[Evse]] = {node.id: [] for node in self.nodes}
+        for evse in self.evses:
+            for node_id in self._paths[evse.node]:
+                below[node_id].append(evse)
+        return {node_id: tuple(evses) for node_id, evses in below.items()}
+
+    def node(self, node_id: str) -> Node:
+        """Return the node; `KeyError` if there is none."""
+        return self._nodes_by_id[node_id]
+
+    def evse(self, key: EvseKey) -> Evse:
+        """Return the EVSE; `KeyError` if there is none."""
+        return self._evses_by_key[key]
+
+    def path(self, node_id: str) -> tuple[str, ...]:
+        """Return the nodes from this one to its root, both included; `KeyError` if there is none."""
+        return self._paths[node_id]
+
+    def below(self, node_id: str) -> tuple[Evse, ...]:
+        """Return the EVSEs on the node and on all below it, in the site's order; `KeyError` if there is none."""
+        return self._below[node_id]

@@ -18,6 +18,10 @@ class Turn:
     """Since when it has been given its minimum or more without a break; None while it waits."""
     waiting_since_s: float | None = None
     """Since when it has wanted current and got none; None while it charges."""
+    paused: bool = False
+    """True while it waits because its current was taken away: the minimum off time counts from then."""
+    queued_since_s: float | None = None
+    """When it began to wait for the turn that it has now; None: it never had to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

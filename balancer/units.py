@@ -21,6 +21,9 @@ EPSILON_A = 1e-6
 LINE_POWER_FACTOR = 0.95
 """What the AC side of a DC charger is assumed to have (control.md "Running limit and lease")."""
 
+DC_EFFICIENCY = 0.9
+"""Output over input power of a DC charger that nobody told it of: the worst that is usual."""
+
 
 def on_phases(current_a: float, phases: PhaseUse) -> Amperes:
     """Return `current_a` on each of `phases` and nothing on the others."""
@@ -53,3 +56,17 @@ def floor_to_step(current_a: float, step_a: float) -> float:
     """
     steps = math.floor(current_a / step_a + 1e-9)
     return round(steps * step_a, 6)
+
+
+def dc_input_current_a(power_w: float, voltage_v: float, efficiency: float | None = None) -> float:
+    """Return the AC current per phase that a DC charger draws for an output of `power_w`.
+
+    P / (√3 · line voltage · 0.95) / efficiency (control.md "Running limit and lease"); `voltage_v` is phase to
+    neutral, √3 of it times √3 is 3.
+    """
+    return power_w / (3 * voltage_v * LINE_POWER_FACTOR) / (efficiency or DC_EFFICIENCY)
+
+
+def dc_output_power_w(current_a: float, voltage_v: float, efficiency: float | None = None) -> float:
+    """Return the output at which a DC charger draws `current_a` per phase; undoes `dc_input_current_a`."""
+    return current_a * 3 * voltage_v * LINE_POWER_FACTOR * (efficiency or DC_EFFICIENCY)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
+import resource
 import signal
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -26,8 +28,10 @@ from csms.storage import (
     MessageLogLimits,
     SqliteStorage,
     StoreOptions,
+    claimed,
     load_secret,
     open_storage,
+    path_of,
     station_key_matches,
     store_has_keys,
     token_hmac,
@@ -51,6 +55,7 @@ async def serve(settings: Settings) -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
     clock = SystemClock()
+    _allow_many_sockets()
     async with opened_storage(settings, clock, serving=True) as (storage, secret):
         wheel = TimerWheel(clock.machine_s)
         gateway = _gateway(settings, clock, storage, secret, wheel)
@@ -90,18 +95,19 @@ async def opened_storage(
     Commands that only look or register something are not `serving`. Raises `ConfigurationError`.
     """
     url = settings.database_url
-    secret = load_secret(settings.secret_file, store_has_keys=store_has_keys(url))
     options = StoreOptions(
         samples_keep_days=settings.samples_retention_days,
         message_log=MessageLogLimits(
             keep_days=settings.message_log_days, file_bytes=settings.message_log_bytes
         ),
     )
-    storage = await open_storage(url, clock=clock, secret=secret, serving=serving, options=options)
-    try:
-        yield storage, secret
-    finally:
-        await storage.close()
+    with claimed(path_of(url)) if serving else contextlib.nullcontext():
+        secret = load_secret(settings.secret_file, store_has_keys=store_has_keys(url))
+        storage = await open_storage(url, clock=clock, secret=secret, serving=serving, options=options)
+        try:
+            yield storage, secret
+        finally:
+            await storage.close()
 
 
 def _gateway(
@@ -120,6 +126,7 @@ def _gateway(
         token_hmac=lambda uid, kind: token_hmac(secret, uid, kind),
         new_id=lambda: uuid.uuid4().hex,
         next_ocpp_id=storage.next_ocpp_id,
+        call_timeout_s=settings.call_timeout_s,
     )
 
     def key_matches(identity: StationIdentity | None, presented: bytes) -> bool:
@@ -155,11 +162,19 @@ def _bind_http(settings: Settings, storage: SqliteStorage) -> HttpServer:
         ) from error
 
 
+def _allow_many_sockets() -> None:
+    """Open as many files as the system lets us: each station takes one, and most processes begin with 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _port_problem(name: str, host: str, port: int, error: OSError) -> str:
-    return (
-        f"{name}_host {host}, {name}_port {port}: can't listen there ({error.strerror or error}). "
-        f"Another process may hold the port; choose another one with {name}_port or CSMS_{name.upper()}_PORT."
-    )
+    if error.errno == errno.EADDRINUSE:
+        remedy = f"Another process holds the port; choose another one with {name}_port or CSMS_{name.upper()}_PORT."
+    else:
+        remedy = f"Let {name}_host be an address of this machine, and {name}_port one that you may open."
+    return f"{name}_host {host}, {name}_port {port}: can't listen there ({error.strerror or error}). {remedy}"
 
 
 async def _every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:

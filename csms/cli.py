@@ -18,6 +18,7 @@ from rich.text import Text
 from csms import __version__, app, logs
 from csms.clock import SystemClock
 from csms.domain.errors import CallerError, ConfigurationError, HeadroomError, Invalid
+from csms.domain.station import MessageLogPolicy
 from csms.domain.times import format_utc
 from csms.domain.token import TokenStatus
 from csms.settings import CONFIG_VARIABLE, effective, load
@@ -125,6 +126,19 @@ def check(
         _say(f"{name} = {value}")
 
 
+@_cli.command(
+    add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def simulate(context: typer.Context) -> None:
+    """Run simulated chargers, cars and a site meter; `csms simulate --help` tells more.
+
+    Example: csms simulate fleet --url ws://127.0.0.1:9000/ocpp/ --scenario first-look
+    """
+    from simulators.cli import main as simulators_main  # noqa: PLC0415 - the server never loads them
+
+    simulators_main(context.args, name="csms simulate")
+
+
 @_station.command("add")
 def add_station(
     station_id: Annotated[
@@ -138,6 +152,9 @@ def add_station(
         bool,
         typer.Option("--managed/--unmanaged", help="Whether Headroom may send it what nobody asked for."),
     ] = True,
+    message_log: Annotated[
+        MessageLogPolicy, typer.Option(help="Which of its raw messages are kept.")
+    ] = MessageLogPolicy.ALL,
     config: _Config = None,
 ) -> None:
     """Register a charging station. A key is made for it and shown once, unless you give one.
@@ -149,7 +166,9 @@ def add_station(
     given = sys.stdin.readline().strip() if key == "-" else key
 
     async def add(storage: SqliteStorage) -> NewStation:
-        return await storage.add_station(station_id, site_id=site, key=given, keyless=no_key, managed=managed)
+        return await storage.add_station(
+            station_id, site_id=site, key=given, keyless=no_key, managed=managed, message_log=message_log
+        )
 
     station = _with_storage(config, add)
     _say(f"Station {station.id} is registered; it connects to ws://HOST:PORT/ocpp/{station.id}")

@@ -86,8 +86,13 @@ class _Lines:
 
     def write(self, line: str) -> None:
         stream = sys.stderr if self._stream is None else self._stream
-        stream.write(line + "\n")
-        stream.flush()
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except (OSError, ValueError):
+            # The disk is full, or who read the stream is gone. That must not keep the caller, who may be on
+            # the way to hundreds of stations' answers, from going on: the line is lost.
+            return
 
     debug = info = warning = error = critical = exception = write
 

@@ -45,6 +45,14 @@ class TransactionById(Struct, frozen=True):
     id: str
 
 
+class TransactionByEnd(Struct, frozen=True):
+    """Find the station's transaction that this very stop has ended, whatever it called it; orphans left out."""
+
+    device_ended_at: str
+    meter_stop_wh: float | None
+    token_hmac: bytes | None
+
+
 class TokenByHmac(Struct, frozen=True):
     """Find a token that the index does not hold (yet)."""
 
@@ -57,7 +65,14 @@ class OpenTransactionsOfToken(Struct, frozen=True):
     hmac: bytes
 
 
-Lookup = TransactionByStart | TransactionByOcppId | TransactionById | TokenByHmac | OpenTransactionsOfToken
+Lookup = (
+    TransactionByStart
+    | TransactionByOcppId
+    | TransactionById
+    | TransactionByEnd
+    | TokenByHmac
+    | OpenTransactionsOfToken
+)
 Found = Transaction | Token | int | None
 
 

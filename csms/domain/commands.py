@@ -56,8 +56,8 @@ class RawCommand(Struct, frozen=True, kw_only=True):
     payload: bytes
     """JSON object."""
     priority: Priority = Priority.OPERATOR
-    timeout_s: float = 30.0
-    """Machine seconds from leaving to the answer."""
+    timeout_s: float | None = None
+    """Machine seconds from leaving to the answer; None: those of the setting."""
     expires_s: float = 300.0
     """Machine seconds that it may wait in the queue."""
 

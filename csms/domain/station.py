@@ -13,6 +13,13 @@ STATION_ID = re.compile(r"[A-Za-z0-9*_=:+|@.\-]{1,48}")
 """What a station may be called (api.md "Station"); `.` and `..` are excluded besides."""
 
 
+KEPT_ENDED = 16
+"""How many of a station's ended transactions stay in memory for late stops and samples; the store has them all."""
+
+KEPT_OPEN = 1_000
+"""How many open ones; a station with more is broken, and the oldest of them stay in the store alone."""
+
+
 def is_station_id(text: str) -> bool:
     """Tell whether `text` may name a station (after one percent-decoding)."""
     return STATION_ID.fullmatch(text) is not None and text not in {".", ".."}
@@ -60,7 +67,7 @@ class ConnectorState(Struct):
 class StationState(Struct, kw_only=True):
     """All that the use cases of a station's messages may know; loaded once at connect.
 
-    `transactions` holds every open transaction and the newest ended ones (bounded), by OCPP id.
+    `transactions` holds the open transactions and the newest ended ones, by OCPP id, both within bounds.
     """
 
     id: str

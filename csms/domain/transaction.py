@@ -42,13 +42,21 @@ class StartKey(Struct, frozen=True, gc=False):
     connector: int
     token_hmac: bytes
     device_started_at: str
-    """The station's own timestamp, as text, so that a wild clock still tells two starts apart."""
+    """The station's own timestamp, as text, so that a wild clock still tells two starts apart; "": none said."""
     meter_start_wh: float
 
     @property
     def place(self) -> tuple[int, int]:
         """EVSE and connector."""
         return self.evse, self.connector
+
+    @property
+    def says_when(self) -> bool:
+        """Whether it names one start for ever; without a time it only tells a resend while that start goes on.
+
+        Many meters count each session from 0, so that nothing else need differ.
+        """
+        return self.device_started_at != ""
 
 
 class Transaction(Struct, kw_only=True):

@@ -53,7 +53,7 @@ class Commands:
             payload,
             priority=command.priority,
             now_s=self._services.clock.machine_s(),
-            timeout_s=command.timeout_s,
+            timeout_s=self._services.call_timeout_s if command.timeout_s is None else command.timeout_s,
             expires_s=command.expires_s,
         )
         done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()

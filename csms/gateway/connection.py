@@ -29,7 +29,9 @@ from csms.usecases import dispatch
 _log = structlog.get_logger(__name__)
 
 OPEN_CALLS_LIMIT = 64
-"""A station with so many calls unanswered is not read from until some are answered."""
+"""A station with more calls unanswered is not read from until some are answered."""
+OPEN_CHARACTERS_LIMIT = 1 << 20
+"""The same by their length: what waits is held in memory, several times over."""
 
 
 class Connection:
@@ -61,7 +63,8 @@ class Connection:
             max_nesting=max_nesting,
         )
         self._waiting: deque[CallReceived] = deque()
-        self._blocked = True
+        self._holds = 1
+        """What must end before the next call is handled: the first loading of the state, a look-up, reloads."""
         self._reloading = 0
         self._draining = False
         self._ended = False
@@ -76,7 +79,7 @@ class Connection:
     def start(self, state: StationState) -> None:
         """Begin to handle calls, from those that waited for the state."""
         self._state = state
-        self._unblock()
+        self._release()
 
     def drain(self) -> None:
         """Take no new calls; answers that wait for their commit still leave."""
@@ -133,7 +136,7 @@ class Connection:
     def _call_received(self, call: CallReceived) -> None:
         if self._draining:
             self._frames.pop(call.handle, None)
-        elif self._blocked:
+        elif self._holds:
             self._waiting.append(call)
         else:
             self._decode(call)
@@ -176,7 +179,7 @@ class Connection:
             self._distrust_state(call, f"handling failed: {error!r}")
             return
         if not isinstance(outcome, Outcome):
-            self._blocked = True
+            self._holds += 1
             self._spawn(self._look_up(call, event, now_us, {**found}, outcome, repaired=repaired))
         elif outcome.records:
             services.storage.submit(outcome.records, lambda error: self._committed(call, outcome, error))
@@ -196,18 +199,19 @@ class Connection:
         if lookup in found:
             self._distrust_state(call, f"{type(lookup).__name__} was asked for twice")
         else:
+            state = self._state
             found[lookup] = await self._services.storage.look_up(self.identity.id, lookup)
-            if self._reloading:
-                self._waiting.appendleft(call)
-                return
-            self._blocked = False
-            self._handle(call, event, now_us, found, repaired=repaired)
-        if not self._blocked:
-            self._unblock()
+            if self._reloading or self._state is not state:
+                self._waiting.appendleft(
+                    call
+                )  # from the beginning, on the new state, and before those behind it
+            else:
+                self._handle(call, event, now_us, found, repaired=repaired)
+        self._release()
 
-    def _unblock(self) -> None:
-        self._blocked = False
-        while self._waiting and not self._blocked and not self._ended:
+    def _release(self) -> None:
+        self._holds -= 1
+        while self._waiting and not self._holds and not self._ended:
             self._decode(self._waiting.popleft())
         self._balance_reading()
 
@@ -228,7 +232,7 @@ class Connection:
 
     def _distrust_state(self, call: CallReceived, problem: str) -> None:
         """Keep a call raw, and handle nothing more on a state that may count on what is not stored."""
-        self._blocked = True
+        self._holds += 1
         self._reloading += 1
         self._spawn(self._reload_state(call, problem))
 
@@ -238,7 +242,7 @@ class Connection:
         self._keep_raw(call, problem)
         if not self._reloading:
             self._state = state
-            self._unblock()
+        self._release()
 
     def _keep_raw(self, call: CallReceived, problem: str) -> None:
         """Keep a message that could not be handled, and answer it so that the station's queue drains."""
@@ -262,6 +266,7 @@ class Connection:
             self._answer(call, outcome)
         elif not self._ended:
             self.end(1011, "the message could not be stored; send it again")
+        self._balance_reading()
 
     def _answer(self, call: CallReceived, outcome: Outcome) -> None:
         if self._ended:
@@ -306,7 +311,8 @@ class Connection:
         if not self._socket.paused_by("store") and self._services.storage.congested():
             self._socket.pause_reading("store")
             self._services.storage.when_relieved(lambda: self._socket.resume_reading("store"))
-        if self._peer.open_calls > OPEN_CALLS_LIMIT:
+        peer = self._peer
+        if peer.open_calls > OPEN_CALLS_LIMIT or peer.open_characters > OPEN_CHARACTERS_LIMIT:
             self._socket.pause_reading("open calls")
         else:
             self._socket.resume_reading("open calls")

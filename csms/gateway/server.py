@@ -9,6 +9,7 @@ import structlog
 from msgspec import Struct
 from websockets.http11 import Request
 
+from csms.domain.errors import StorageError
 from csms.domain.records import StationRegistered, StationSeen
 from csms.domain.station import MessageLogPolicy, StationIdentity
 from csms.gateway.connection import Connection
@@ -159,7 +160,10 @@ class Gateway:
         )
         storage.submit((registered,), log_failure)
         await storage.settled()
-        return await storage.find_station(station_id)
+        identity = await storage.find_station(station_id)
+        if identity is None:
+            raise StorageError(f"{station_id} could not be registered")
+        return identity
 
     async def _connect(self, socket: StationSocket, request: Request, identity: StationIdentity) -> None:
         chosen: list[Dialect] = []

@@ -26,6 +26,8 @@ class Services(Struct, frozen=True, kw_only=True):
     token_hmac: Callable[[str, str], bytes]
     new_id: Callable[[], str]
     next_ocpp_id: Callable[[], int]
+    call_timeout_s: float = 30.0
+    """How long a station may take to answer a call of ours, unless the command says otherwise; machine seconds."""
 
 
 def log_failure(error: Exception | None) -> None:

@@ -78,10 +78,6 @@ def repair(schema: Schema, action: str, value: Json, repairs: Repairs) -> Repair
     `value` itself may be changed.
     """
     notes = Notes()
-    if value == []:
-        # PHP's empty object.
-        value = {}
-        notes.add("", "empty array read as an empty object")
     if isinstance(value, dict) and (step := repairs.first.get(action)) is not None:
         step(value, notes)
     walk = _Walk(repairs, notes)

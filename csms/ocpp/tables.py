@@ -19,6 +19,9 @@ from csms.ocpp.schemas import Fault, Json, find_fault, request_schema
 Request = TypeVar("Request", bound=Struct)
 Answer = TypeVar("Answer", bound=StationAnswer)
 
+REPAIRED_BYTES_MAX = 256 * 1024
+"""A longer payload that breaks its schema is not repaired: a megabyte would keep everybody waiting."""
+
 _UNREADABLE = (ValueError, RecursionError)
 """What decoding raises: msgspec's errors and UnicodeDecodeError are ValueErrors."""
 
@@ -154,6 +157,9 @@ class TableDialect:
     def _decode_repaired(
         self, row: Inbound[Any, Any], action: str, payload: bytes, received_at_us: int
     ) -> Decoded | Refusal:
+        if len(payload) > REPAIRED_BYTES_MAX:
+            fault = Fault(ErrorKind.FORMAT, "", "does not fit its schema and is too long to be repaired")
+            return self._give_up(row, action, payload, fault, ())
         try:
             value: Json = msgspec.json.decode(payload)
         except _UNREADABLE:

@@ -88,7 +88,7 @@ class SqliteMessageLog:
         self._unwritten = 0
         self._connection: sqlite3.Connection | None = None
         self._sweep = Sweep("messages", "at_us", self._limits.keep_days * DAY_US)
-        self._sweeping = False
+        self._cleaning = False
         self._write_at_s = 0.0
         self._retry_at_s = 0.0
         self._sweep_at_s = 0.0
@@ -110,14 +110,19 @@ class SqliteMessageLog:
     def __call__(self) -> bool:
         """Write some lines and delete some old ones, when it is time for that; True where more is due."""
         now_s = self._clock.machine_s()
-        if now_s < self._retry_at_s or (now_s < self._write_at_s and len(self._queue) < _STEP_LINES):
+        writing = now_s >= self._write_at_s or len(self._queue) >= _STEP_LINES
+        if now_s < self._retry_at_s or not (writing or self._cleaning):
             return False
         if not self._writing.acquire(blocking=False):
             return False
         try:
-            self._write_some()
-            self._write_at_s = now_s + _WRITE_EVERY_S
-            return self._clean_some(now_s) or len(self._queue) >= _STEP_LINES
+            self._cleaning = self._shrink()
+            if not self._cleaning:  # room first: meanwhile lines wait, and the oldest of them give way
+                if writing:
+                    self._write_some()
+                    self._write_at_s = now_s + _WRITE_EVERY_S
+                self._cleaning = self._sweep_some(now_s)
+            return self._cleaning or len(self._queue) >= _STEP_LINES
         except _FAULTS as error:
             self._failed(error)
             self._retry_at_s = now_s + _RETRY_S
@@ -185,16 +190,20 @@ class SqliteMessageLog:
             self._unwritten += len(lines)
             raise
 
-    def _clean_some(self, now_s: float) -> bool:
-        if self._connection is None or (not self._sweeping and now_s < self._sweep_at_s):
+    def _sweep_some(self, now_s: float) -> bool:
+        """Delete some lines that are too old, when it is time for that; True where more are left."""
+        if self._connection is None or now_s < self._sweep_at_s:
             return False
-        connection = self._connection
-        self._sweeping = self._sweep.step(connection, self._clock.now_us()) or self._shrink(connection)
+        if self._sweep.step(self._connection, self._clock.now_us()):
+            return True
         self._sweep_at_s = now_s + PAUSE_S
-        return self._sweeping
+        return False
 
-    def _shrink(self, connection: sqlite3.Connection) -> bool:
+    def _shrink(self) -> bool:
         """Delete the oldest lines while what is used of the file is too much; its free pages are used again."""
+        connection = self._connection
+        if connection is None:
+            return False
         (pages,), (free,), (page_bytes,) = (
             connection.execute(f"PRAGMA {name}").fetchone()
             for name in ("page_count", "freelist_count", "page_size")

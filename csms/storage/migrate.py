@@ -14,14 +14,14 @@ from sqlalchemy import Connection, NullPool, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 
 from csms.domain.errors import ConfigurationError
-from csms.storage.sqlite_commit import BUSY_S
+from csms.storage.sqlite_commit import BUSY_S, PRIMARY_CODE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION_TABLE = "alembic_version"
 
 
-def migrate(path: Path) -> None:
-    """Make the file, or bring it to the newest schema; several processes may try at once.
+def migrate(path: Path, to: str = "head") -> None:
+    """Make the file, or bring it to the newest schema (or to an older one); several processes may try at once.
 
     Raises `ConfigurationError` where the file can't be used, saying what to do.
     """
@@ -38,13 +38,25 @@ def migrate(path: Path) -> None:
     event.listen(engine, "begin", _begin)
     try:
         with engine.begin() as connection:
-            _upgrade(connection, path)
+            _upgrade(connection, path, to)
     except DBAPIError as error:
         raise ConfigurationError(
-            f"{path}: the store can't be used ({error.orig}); is it a SQLite file?"
+            f"{path}: the store can't be used ({error.orig}); {remedy(error.orig)}"
         ) from error
     finally:
         engine.dispose()
+
+
+def remedy(error: BaseException | None) -> str:
+    """Return what to do about a file that SQLite gave `error` for."""
+    code = getattr(error, "sqlite_errorcode", 0) & PRIMARY_CODE
+    if code == sqlite3.SQLITE_NOTADB:
+        return "it is no SQLite file, so let database_url name another one"
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return "another program holds it; try again when that is done"
+    if code == sqlite3.SQLITE_FULL:
+        return "make room on its disk"
+    return "it and its folder must be there and be the server's to read and write"
 
 
 def head() -> str:
@@ -52,7 +64,7 @@ def head() -> str:
     return _scripts(_config(None)).get_current_head() or ""
 
 
-def _upgrade(connection: Connection, path: Path) -> None:
+def _upgrade(connection: Connection, path: Path, to: str) -> None:
     config = _config(connection)
     tables = set(inspect(connection).get_table_names())
     if tables and _VERSION_TABLE not in tables:
@@ -67,7 +79,7 @@ def _upgrade(connection: Connection, path: Path) -> None:
             f"{path}: this store was written by a newer version of this program (its schema is "
             f"{', '.join(found)}, the newest known here is {head()}). Run that version, or bring back a backup."
         )
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _config(connection: Connection | None) -> Config:

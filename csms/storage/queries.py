@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from csms.domain.errors import NotFound
-from csms.domain.station import ConnectorState, MessageLogPolicy, Registration, StationIdentity, StationState
+from csms.domain.station import (
+    KEPT_ENDED,
+    KEPT_OPEN,
+    ConnectorState,
+    MessageLogPolicy,
+    Registration,
+    StationIdentity,
+    StationState,
+)
 from csms.domain.token import Verdict
 from csms.domain.transaction import ClosedBy, StartKey, Transaction, usable_ocpp_id
+from csms.ports import TransactionByEnd
 from csms.storage import token_index
 from csms.storage.token_index import TokenChanges
 
 Rows = Callable[[str, Mapping[str, object]], Sequence[Any]]
 """Runs one statement, its parameters by name, and returns its rows as tuples."""
 
-KEPT_ENDED = 16
-"""How many of a station's ended transactions its state begins with."""
-_OPEN_MAX = 1_000
-"""A station with more open transactions is broken; the oldest of them stay in the store alone."""
 _REGISTERS_MAX = 32
 """So many of a transaction's last registers are looked at for the last plausible one."""
 
@@ -32,15 +39,22 @@ _TRANSACTION = (
     "x.ended_at_us, x.meter_stop_wh, x.closed_by, x.device_ended_at, x.token_verdict, x.orphan "
     "FROM transactions AS x LEFT JOIN tokens AS t ON t.id = x.token_id WHERE x.station_id = :station_id AND "
 )
-_OPEN = f"{_TRANSACTION} x.ended_at_us IS NULL ORDER BY x.received_at_us DESC, x.id LIMIT {_OPEN_MAX}"
+_OPEN = f"{_TRANSACTION} x.ended_at_us IS NULL ORDER BY x.received_at_us DESC, x.id LIMIT {KEPT_OPEN}"
 _ENDED = (
     f"{_TRANSACTION} x.ended_at_us IS NOT NULL ORDER BY x.end_received_at_us DESC, x.id LIMIT {KEPT_ENDED}"
 )
 _BY_ID = _TRANSACTION + "x.id = :id"
 _BY_OCPP_ID = _TRANSACTION + "x.ocpp_id = :ocpp_id ORDER BY x.received_at_us DESC, x.id LIMIT 1"
 _BY_START = (
-    _TRANSACTION + "x.orphan = 0 AND x.device_started_at = :device_started_at AND x.evse = :evse "
-    "AND x.connector = :connector AND t.hmac = :token_hmac AND x.meter_start_wh = :meter_start_wh"
+    _TRANSACTION + "x.orphan = 0 AND x.device_started_at <> '' AND x.device_started_at = :device_started_at "
+    "AND x.evse = :evse AND x.connector = :connector AND t.hmac = :token_hmac "
+    "AND x.meter_start_wh = :meter_start_wh"
+)
+_BY_END = (
+    _TRANSACTION + "x.orphan = 0 AND x.closed_by = 'station' AND x.device_ended_at = :device_ended_at "  # noqa: S608
+    "AND coalesce(x.meter_stop_wh, -1) = coalesce(:meter_stop_wh, -1) "
+    "AND coalesce(x.stop_token_id, '') = "
+    "CASE WHEN :token_hmac IS NULL THEN '' ELSE (SELECT id FROM tokens WHERE hmac = :token_hmac) END"
 )
 _REGISTERS = (
     "SELECT energy_wh, at_us FROM samples "  # noqa: S608 - a number of ours
@@ -105,6 +119,11 @@ def transaction_by_start(rows: Rows, station_id: str, key: StartKey) -> Transact
         "meter_start_wh": key.meter_start_wh,
     }
     return _first_transaction(rows, _BY_START, parameters)
+
+
+def transaction_by_end(rows: Rows, station_id: str, end: TransactionByEnd) -> Transaction | None:
+    """Return the transaction that this very stop has ended."""
+    return _first_transaction(rows, _BY_END, {"station_id": station_id, **msgspec.structs.asdict(end)})
 
 
 def transaction_by_ocpp_id(rows: Rows, station_id: str, ocpp_id: str) -> Transaction | None:

@@ -112,6 +112,18 @@ def redact(frame: str) -> str:
     return storable(cleaned)
 
 
+def redact_json(payload: bytes) -> bytes:
+    """Return a JSON payload, however long, without what is secret in it; it stays JSON."""
+    text = payload.decode(errors="replace")
+    if not _suspicious(text) and "\\u" not in text:
+        return payload
+    try:
+        cleaned = json.dumps(_searched(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        cleaned = json.dumps(HIDDEN)
+    return storable(cleaned).encode()
+
+
 def redact_text(text: str) -> str:
     """Return any text, such as a description of what was wrong with a frame, without what is secret in it."""
     if not _suspicious(text):

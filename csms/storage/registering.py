@@ -39,7 +39,14 @@ class NewToken(Struct, frozen=True, kw_only=True):
 
 
 def station_added(
-    secret: bytes, station_id: str, *, site_id: str | None, key: str | None, managed: bool, at_us: int
+    secret: bytes,
+    station_id: str,
+    *,
+    site_id: str | None,
+    key: str | None,
+    managed: bool,
+    message_log: MessageLogPolicy,
+    at_us: int,
 ) -> StationAdded:
     """Return the record of a new station; `key` None lets it in without one. Raises `Invalid`."""
     if not is_station_id(station_id):
@@ -59,7 +66,7 @@ def station_added(
         id=station_id,
         site_id=site_id,
         managed=int(managed),
-        message_log=MessageLogPolicy.ALL.value,
+        message_log=message_log.value,
         key_hmac=None if key is None else secrets.station_key_hmac(secret, station_id, key),
         created_at_us=at_us,
     )

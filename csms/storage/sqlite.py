@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from csms.domain.errors import ConfigurationError
 from csms.ports import Clock
 from csms.storage.messages import MessageLogLimits, SqliteMessageLog
-from csms.storage.migrate import migrate
+from csms.storage.migrate import migrate, remedy
 from csms.storage.retention import DAY_US, Retention, Sweep
 from csms.storage.secrets import fingerprint
 from csms.storage.sqlite_commit import BUSY_S, SqliteCommitter, connect
@@ -106,9 +106,7 @@ def store_has_keys(database_url: str) -> bool:
             )
             return made.fetchone() == (2,) and bool(connection.execute(_HAS_KEYS).fetchone()[0])
     except sqlite3.Error as error:
-        raise ConfigurationError(
-            f"{path}: the store can't be read ({error}); is it a SQLite file?"
-        ) from error
+        raise ConfigurationError(f"{path}: the store can't be read ({error}); {remedy(error)}") from error
 
 
 def path_of(database_url: str) -> Path:
@@ -147,7 +145,9 @@ def _make_ready(path: Path, secret: bytes) -> None:
                 connection.execute("REPLACE INTO meta (name, value) VALUES (?, ?)", (_FINGERPRINT, own))
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise ConfigurationError(f"{path}: the store can't be written ({error})") from error
+            raise ConfigurationError(
+                f"{path}: the store can't be written ({error}); {remedy(error)}"
+            ) from error
 
 
 def _engine(path: Path, busy_s: float) -> AsyncEngine:

@@ -41,7 +41,7 @@ _STORE_ERRORS = frozenset(
         sqlite3.SQLITE_SCHEMA,
     }
 )
-_PRIMARY_CODE = 0xFF
+PRIMARY_CODE = 0xFF
 """SQLite's extended result codes carry the primary one in their low byte."""
 
 Rows = list[tuple[Any, ...]]
@@ -159,7 +159,7 @@ def _write_apart(connection: sqlite3.Connection, unit: Sequence[StoredRecord]) -
 
 def _is_the_stores(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", None)  # Python itself raises some of them without a code
-    return code is not None and code & _PRIMARY_CODE in _STORE_ERRORS
+    return code is not None and code & PRIMARY_CODE in _STORE_ERRORS
 
 
 def _caused(error: StorageError, cause: Exception) -> StorageError:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, msgpack
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 
 from csms.domain import records as r
 from csms.storage import own_records as own
+from csms.storage.redaction import redact_json
 
 TOKEN_ID = "(SELECT id FROM tokens WHERE hmac = ?)"  # noqa: S105 - no secret
 _RENAMED = {"token_hmac": "token_id", "stop_token_hmac": "stop_token_id"}
@@ -57,6 +58,17 @@ def _sample(sample: r.SampleRecorded) -> tuple[Any, ...]:
 
 def _signed_value(value: r.SignedValueRecorded) -> tuple[Any, ...]:
     return (*astuple(value), _digest((value.context, value.measurand, value.encoding, value.data)))
+
+
+def _command(command: r.CommandRecorded) -> tuple[Any, ...]:
+    # What was sent and answered may hold tokens, keys and certificates; who asked has the answer as it came.
+    fields = asdict(command)
+    for name in ("request", "response"):
+        if fields[name] is not None:
+            fields[name] = redact_json(fields[name])
+    if command.error is not None:
+        fields["error"] = redact_json(command.error.encode()).decode()
+    return tuple(fields.values())
 
 
 STATEMENTS: dict[type[Struct], Statement] = {
@@ -120,6 +132,6 @@ STATEMENTS: dict[type[Struct], Statement] = {
         _signed_value,
     ),
     r.RawKept: Statement(_insert("raw_messages", r.RawKept)),
-    r.CommandRecorded: Statement(_upsert("commands", r.CommandRecorded, ("id",))),
+    r.CommandRecorded: Statement(_upsert("commands", r.CommandRecorded, ("id",)), _command),
     r.EventRecorded: Statement(_insert("events", r.EventRecorded)),
 }

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.domain.errors import Invalid, RecordRefused, StorageError
-from csms.domain.station import StationIdentity, StationState
+from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
 from csms.ports import (
     Clock,
@@ -24,6 +24,7 @@ from csms.ports import (
     Lookup,
     OpenTransactionsOfToken,
     TokenByHmac,
+    TransactionByEnd,
     TransactionById,
     TransactionByOcppId,
     TransactionByStart,
@@ -138,6 +139,8 @@ class Store:
                 return await run(lambda rows: queries.transaction_by_ocpp_id(rows, station_id, ocpp_id))
             case TransactionById(transaction_id):
                 return await run(lambda rows: queries.transaction_by_id(rows, station_id, transaction_id))
+            case TransactionByEnd():
+                return await run(lambda rows: queries.transaction_by_end(rows, station_id, lookup))
             case OpenTransactionsOfToken(hmac):
                 return await run(lambda rows: queries.open_transactions_of(rows, hmac))
             case TokenByHmac(hmac):
@@ -172,6 +175,7 @@ class Store:
         key: str | None = None,
         keyless: bool = False,
         managed: bool = True,
+        message_log: MessageLogPolicy = MessageLogPolicy.ALL,
     ) -> NewStation:
         """Register a station and return it with its key: the one given, or a random one unless `keyless`.
 
@@ -180,7 +184,13 @@ class Store:
         if key is None and not keyless:
             key = secrets.new_station_key()
         record = registering.station_added(
-            self._secret, station_id, site_id=site_id, key=key, managed=managed, at_us=self._clock.now_us()
+            self._secret,
+            station_id,
+            site_id=site_id,
+            key=key,
+            managed=managed,
+            message_log=message_log,
+            at_us=self._clock.now_us(),
         )
         try:
             await self._write(record)

@@ -166,8 +166,16 @@ class TransactionRow(Row, table=True):
             text("coalesce(token_id, '')"),
             text("coalesce(meter_start_wh, -1)"),
             unique=True,
-            sqlite_where=text("orphan = 0"),
-            postgresql_where=text("orphan = 0"),
+            # A start that said no time has no key: the next one may say the same.
+            sqlite_where=text("orphan = 0 AND device_started_at <> ''"),
+            postgresql_where=text("orphan = 0 AND device_started_at <> ''"),
+        ),
+        Index(
+            "transactions_by_end",
+            "station_id",
+            "device_ended_at",
+            sqlite_where=text("device_ended_at IS NOT NULL"),
+            postgresql_where=text("device_ended_at IS NOT NULL"),
         ),
         Index("transactions_by_ocpp_id", "station_id", "ocpp_id"),
         Index("transactions_by_receipt", "station_id", "received_at_us"),

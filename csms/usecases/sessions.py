@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 from csms.domain.records import TransactionClosed
-from csms.domain.station import StationState
+from csms.domain.station import KEPT_ENDED, KEPT_OPEN, StationState
 from csms.domain.times import format_utc
 from csms.domain.transaction import Transaction, usable_ocpp_id
 from csms.ports import Context, TransactionByOcppId
-
-KEPT_ENDED = 16
-"""How many ended transactions stay in memory for late stops and samples; the store has them all."""
 
 
 def named(
@@ -31,11 +28,13 @@ def named(
 
 
 def remember(state: StationState, transaction: Transaction) -> None:
-    """Keep a transaction as the newest; of the ended ones the longest untouched is forgotten first."""
+    """Keep a transaction as the newest; of too many the longest untouched are forgotten, ended and open apart."""
     state.transactions.pop(transaction.ocpp_id, None)
     state.transactions[transaction.ocpp_id] = transaction
-    ended = [ocpp_id for ocpp_id, kept in state.transactions.items() if not kept.active]
-    for ocpp_id in ended[:-KEPT_ENDED]:
+    still_open, ended = list[str](), list[str]()
+    for ocpp_id, kept in state.transactions.items():
+        (still_open if kept.active else ended).append(ocpp_id)
+    for ocpp_id in (*still_open[:-KEPT_OPEN], *ended[:-KEPT_ENDED]):
         del state.transactions[ocpp_id]
 
 

@@ -50,8 +50,10 @@ class _Start(Struct, frozen=True):
 
 def _known(state: StationState, key: StartKey, context: Context) -> Transaction | TransactionByStart | None:
     for transaction in state.transactions.values():
-        if transaction.key == key and not transaction.orphan:
+        if transaction.key == key and not transaction.orphan and (transaction.active or key.says_when):
             return transaction
+    if not key.says_when:
+        return None
     # Memory holds only the newest of the ended transactions, so the store always has the last word.
     lookup = TransactionByStart(key)
     if lookup not in context.found:

@@ -13,7 +13,7 @@ from csms.domain.records import Record, TransactionClosed, TransactionOpened
 from csms.domain.station import StationState
 from csms.domain.times import format_utc, trusted_at
 from csms.domain.transaction import ClosedBy, StartKey, Transaction, usable_ocpp_id
-from csms.ports import Context, Lookup, Outcome, TransactionById, TransactionByOcppId
+from csms.ports import Context, Lookup, Outcome, TransactionByEnd, TransactionById, TransactionByOcppId
 from csms.usecases import authorization, event_log, metering, sessions
 from csms.usecases.authorization import Presented
 
@@ -55,22 +55,30 @@ def stop(state: StationState, event: TransactionStopReported, context: Context) 
     return _conflict(state, transaction, reported, context)
 
 
-def _stop_unnamed(state: StationState, reported: _Stop, context: Context) -> Outcome | TransactionById:
+def _stop_unnamed(state: StationState, reported: _Stop, context: Context) -> Outcome | Lookup:
     """Find out whether a stop without a known id came before, and else what it ends."""
-    if any(
-        _fits(kept, reported, context) and kept.ended_with(reported.event.device_at, reported.event.meter_wh)
-        for kept in state.transactions.values()
-    ):
-        return Outcome(_answer(reported, context))
-    lookup = TransactionById(_orphan_id(state, reported))
-    if lookup not in context.found:
-        return lookup
-    if context.found[lookup] is not None:
-        return Outcome(_answer(reported, context))
+    for lookup in _traces(state, reported):
+        if lookup not in context.found:
+            return lookup
+        if context.found[lookup] is not None:
+            return Outcome(_answer(reported, context))
     transaction = _match(state, reported, context)
     if transaction is not None:
         return _close(state, transaction, reported, context)
     return _keep_orphan(state, reported, context)
+
+
+def _traces(state: StationState, reported: _Stop) -> tuple[Lookup, ...]:
+    """Return how to find what this very stop did when it came before: an orphan, or a transaction's end.
+
+    The store is asked, for memory holds only the newest ends. A stop that said no time can't be told from
+    another one: taking it for a resend would lose an end.
+    """
+    event = reported.event
+    orphan = TransactionById(_orphan_id(state, reported))
+    if not event.device_at:
+        return (orphan,)
+    return orphan, TransactionByEnd(event.device_at, event.meter_wh, reported.token_hmac)
 
 
 def _match(state: StationState, reported: _Stop, context: Context) -> Transaction | None:

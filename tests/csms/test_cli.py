@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -151,6 +153,14 @@ def test_a_station_can_be_added_without_a_key_and_unmanaged(run: Run):
     said = run("station", "add", "CP-1", "--no-key", "--unmanaged")
     assert "shown only now" not in said.out
     assert re.search(r"^CP-1 +no +no", run("station", "list").out, re.MULTILINE)
+
+
+def test_a_station_is_added_with_the_message_log_that_it_shall_have(run: Run, tmp_path: Path):
+    run("station", "add", "QUIET", "--message-log", "errors")
+    run("station", "add", "PLAIN")
+    with closing(sqlite3.connect(tmp_path / "headroom.sqlite3")) as store:
+        kept = dict(store.execute("SELECT id, message_log FROM stations"))
+    assert kept == {"QUIET": "errors", "PLAIN": "all"}
 
 
 def test_a_key_and_no_key_exclude_each_other(run: Run):

@@ -198,3 +198,27 @@ def test_any_event_becomes_one_printable_line_of_json(event):
     line = logs.as_json(cleaned)
     assert line.isprintable()
     json.loads(line)
+
+
+class Broken(io.StringIO):
+    """A stream whose disk is full, or whose reader is gone."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error: Exception | None = error
+
+    def write(self, text: str) -> int:
+        if self.error is not None:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), BrokenPipeError(), ValueError()])
+def test_a_line_that_cannot_be_written_is_lost_and_stops_nobody(error, logging_restored):
+    stream = Broken(error)
+    configure(stream)
+    structlog.get_logger("csms").error("store.failing")
+    logging.getLogger("library").error("failing too")
+    stream.error = None
+    structlog.get_logger("csms").info("store.works-again")
+    assert [line["event"] for line in lines(stream)] == ["store.works-again"]

@@ -60,6 +60,11 @@ class Peer:
         """How many calls of the station are not answered yet."""
         return self._theirs.open
 
+    @property
+    def open_characters(self) -> int:
+        """How long their texts are together."""
+        return self._theirs.open_characters
+
     def receive(self, text: str, now_s: float = 0.0) -> list[Event]:
         """Take in one text from the station at `now_s` machine seconds; never raises."""
         if self._closing:

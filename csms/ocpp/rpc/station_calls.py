@@ -18,6 +18,7 @@ _Key = tuple[str, int]
 class _StationCall(Struct, gc=False):
     id: MessageId
     key: _Key
+    characters: int
     received_s: float
     copies: int = 1
     """How often the same bytes came until now; each is owed an answer."""
@@ -44,6 +45,8 @@ class StationCalls:
         self._by_key: dict[_Key, _StationCall] = {}
         self._kept: dict[_Key, _KeptAnswer] = {}
         self._owed = 0
+        self.open_characters = 0
+        """How long the texts of the calls that wait for their answer are together."""
 
     @property
     def open(self) -> int:
@@ -69,7 +72,8 @@ class StationCalls:
             waiting.copies += 1
             return Ignored("the same frame again before its answer: both get the answer together")
         handle = new_handle()
-        self._by_handle[handle] = self._by_key[key] = _StationCall(call.id, key, now_s)
+        self._by_handle[handle] = self._by_key[key] = _StationCall(call.id, key, len(text), now_s)
+        self.open_characters += len(text)
         return CallReceived(handle, call.id.text, call.action, call.payload, call.deviation)
 
     def settle(self, handle: int, text_for: Callable[[MessageId], str], *, keep: bool) -> list[str]:
@@ -77,6 +81,7 @@ class StationCalls:
         call = self._by_handle.pop(handle)
         del self._by_key[call.key]
         self._owed -= call.copies
+        self.open_characters -= call.characters
         text = text_for(call.id)
         if keep:
             self._kept[call.key] = _KeptAnswer(text, call.received_s)
@@ -89,4 +94,4 @@ class StationCalls:
         self._by_handle.clear()
         self._by_key.clear()
         self._kept.clear()
-        self._owed = 0
+        self._owed = self.open_characters = 0

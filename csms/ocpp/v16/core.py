@@ -23,6 +23,8 @@ TOKEN_TYPE = "ISO14443"  # noqa: S105  # what kind of token it is, no secret
 
 LONGEST_ID_TAG = 20
 LARGEST_CONNECTOR = 65_535
+LARGEST_INTEGER = 2**31 - 1
+"""What stations keep."""
 
 
 def place(connector_id: int) -> tuple[int, int]:
@@ -44,6 +46,11 @@ def _register(value: int, member: str) -> float:
     except OverflowError:
         fault = Fault(ErrorKind.PROPERTY, member, "is no register of a meter")
         raise Untranslatable(fault) from None
+
+
+def _reservation(value: int | UnsetType) -> int | None:
+    """Return a reservation's id, None where there is none; what no store can hold is no id that we gave."""
+    return None if value is UNSET or abs(value) > LARGEST_INTEGER else value
 
 
 def _authorize(request: m.AuthorizeRequest, _reading: Reading) -> events.AuthorizationRequested:
@@ -102,7 +109,7 @@ def _start(request: m.StartTransactionRequest, _reading: Reading) -> events.Tran
         device_at=request.timestamp,
         device_at_us=times.parse(request.timestamp),
         meter_wh=_register(request.meterStart, "meterStart"),
-        reservation_id=None if request.reservationId is UNSET else request.reservationId,
+        reservation_id=_reservation(request.reservationId),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from csms.clock import SystemClock
@@ -334,6 +334,19 @@ def test_a_store_that_fails_closes_the_connection_so_that_the_station_sends_agai
         answer = await again.call("StartTransaction", START)
         assert answer[0] == 3
         assert len(site.rows("SELECT * FROM transactions")) == 1
+
+    _run(tmp_path, scenario)
+
+
+def test_a_new_station_is_told_to_come_again_when_it_can_not_be_registered(tmp_path: Path) -> None:
+    async def scenario(site: _Site) -> None:
+        site.breakable.broken = True
+        with pytest.raises(InvalidStatus) as refused:
+            await site.station("NEW")
+        assert refused.value.response.status_code == 503
+        assert refused.value.response.headers["Retry-After"] == "10"
+        site.breakable.broken = False
+        assert (await (await site.station("NEW")).call("Heartbeat", {}))[0] == 3
 
     _run(tmp_path, scenario)
 

@@ -13,7 +13,15 @@ from csms.ocpp.dialect import Decoded
 from csms.ocpp.repair import Repairs
 from csms.ocpp.rpc.errors import ERROR_CODES_V16, ErrorKind, Refusal
 from csms.ocpp.schemas import Fault
-from csms.ocpp.tables import Inbound, Outbound, Reading, TableDialect, Untranslatable, notice
+from csms.ocpp.tables import (
+    REPAIRED_BYTES_MAX,
+    Inbound,
+    Outbound,
+    Reading,
+    TableDialect,
+    Untranslatable,
+    notice,
+)
 
 
 class AuthorizeRequest(Struct, forbid_unknown_fields=True, rename="camel"):
@@ -107,11 +115,21 @@ def test_what_only_strict_decoding_minds_is_read_with_a_deviation_too():
         (b'{"idTag":"\xff"}', ErrorKind.FORMAT, "payload: is not valid JSON"),
         (b'{"idTag":NaN}', ErrorKind.FORMAT, "payload: is not valid JSON"),
         (b'{"idTag":"\\ud800"}', ErrorKind.FORMAT, "payload: is not valid JSON"),
-        (b'{"x":' * 100_000, ErrorKind.FORMAT, "payload: is not valid JSON"),
+        (b'{"x":' * 10_000, ErrorKind.FORMAT, "payload: is not valid JSON"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place_and_kind(payload, kind, description):
     assert DIALECT.decode("Authorize", payload, 5) == Refusal(kind, description)
+
+
+def test_what_is_long_is_read_where_it_fits_and_not_repaired_where_it_does_not():
+    blanks = b" " * REPAIRED_BYTES_MAX
+    assert DIALECT.decode("Authorize", b'{"idTag":"A"' + blanks + b"}", 5) == DIALECT.decode(
+        "Authorize", b'{"idTag":"A"}', 5
+    )
+    refusal = DIALECT.decode("Authorize", b'{"idTag":7' + blanks + b"}", 5)
+    assert isinstance(refusal, Refusal)
+    assert refusal.description == "payload: does not fit its schema and is too long to be repaired"
 
 
 @pytest.mark.parametrize("payload", [b"{}", b"x", b'{"idTag":"untranslatable"}', b"[" * 100_000])

@@ -21,6 +21,7 @@ from csms.domain.transaction import ClosedBy, StartKey
 from csms.ports import (
     OpenTransactionsOfToken,
     TokenByHmac,
+    TransactionByEnd,
     TransactionById,
     TransactionByOcppId,
     TransactionByStart,
@@ -485,6 +486,51 @@ def test_a_transaction_is_looked_up_by_our_id_at_its_own_station_only(engine: Sq
     assert engine.tell(lambda storage: storage.look_up("CP-2", TransactionById("tx-1"))) is None
 
 
+def test_a_transaction_is_looked_up_by_the_stop_that_ended_it(engine: SqliteEngine):
+    end = TransactionByEnd(CLOSED.device_ended_at or "", 2000.0, TOKEN)
+    unsaid = but(end, meter_stop_wh=None, token_hmac=None)
+
+    async def story(storage: SqliteStorage) -> list[Any]:
+        storage.submit([TOKEN_SEEN, OPENED, CLOSED], lambda _: None)
+        for record in (
+            (
+                but(OPENED, id="tx-2", evse=2),
+                but(CLOSED, id="tx-2", meter_stop_wh=None, stop_token_hmac=None),
+            ),
+            (but(OPENED, id="tx-3", orphan=1), but(CLOSED, id="tx-3", device_ended_at="orphan")),
+            (
+                but(OPENED, id="tx-4", evse=4),
+                but(CLOSED, id="tx-4", device_ended_at=None, closed_by="next-start"),
+            ),
+        ):
+            storage.submit(record, lambda _: None)
+        return [
+            await storage.look_up("CP-1", end),
+            await storage.look_up("CP-1", unsaid),
+            await storage.look_up("CP-2", end),
+            await storage.look_up("CP-1", but(end, device_ended_at="orphan")),
+            await storage.look_up("CP-1", but(end, device_ended_at="")),
+            await storage.look_up("CP-1", but(end, meter_stop_wh=1.0)),
+            await storage.look_up("CP-1", but(end, meter_stop_wh=None)),
+            await storage.look_up("CP-1", but(end, token_hmac=None)),
+            await storage.look_up("CP-1", but(unsaid, token_hmac=b"nobody has this token")),
+        ]
+
+    found, found_unsaid, *others = engine.tell(story)
+
+    assert (found.id, found_unsaid.id) == ("tx-1", "tx-2")
+    assert others == [None] * 7
+
+
+def test_starts_that_say_no_time_are_all_kept_and_never_found_by_their_key(engine: SqliteEngine):
+    timeless = but(OPENED, device_started_at="")
+    key = StartKey(1, 1, TOKEN, "", 1000.0)
+    engine.write(TOKEN_SEEN, timeless, but(timeless, id="tx-2", ocpp_id="18"))
+
+    assert count(engine, "transactions") == 2
+    assert engine.tell(lambda storage: storage.look_up("CP-1", TransactionByStart(key))) is None
+
+
 def test_a_tokens_open_transactions_are_counted_at_all_stations(engine: SqliteEngine):
     engine.write(
         TOKEN_SEEN,
@@ -605,6 +651,26 @@ def test_of_a_command_the_newest_state_is_kept(engine: SqliteEngine):
         "response": b"{}",
         "final_at_us": 3,
         "created_at_us": NOW_US,
+    }
+
+
+def test_a_command_is_kept_without_the_tokens_and_keys_in_it(engine: SqliteEngine):
+    setting = b'{"key":"AuthorizationKey","value":"S3CRET"}'
+    engine.write(
+        but(
+            COMMAND,
+            request=setting,
+            response=b'{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":"S3CRET"}]}',
+            error='{"code":"GenericError","description":"idTag: S3CRET","details":{"idTag":"S3CRET"}}',
+        )
+    )
+
+    (row,) = engine.rows("SELECT request, response, error FROM commands")
+
+    assert row == {
+        "request": b'{"key":"AuthorizationKey","value":"***"}',
+        "response": b'{"configurationKey":[{"key":"AuthorizationKey","readonly":false,"value":"***"}]}',
+        "error": '{"code":"GenericError","description":"idTag: ***","details":{"idTag":"***"}}',
     }
 
 

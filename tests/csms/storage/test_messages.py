@@ -169,6 +169,24 @@ def test_the_oldest_lines_are_deleted_when_the_file_is_too_big(tmp_path: Path):
     log.log.close()
 
 
+def test_a_flood_between_two_sweeps_does_not_grow_the_file_beyond_its_size(tmp_path: Path):
+    log = Log(tmp_path / "m.sqlite3", MessageLogLimits(file_bytes=2_000_000, queue_lines=500))
+    log.append(*('[1,"short"]' for _ in range(400)))
+    log.work()
+
+    for number in range(2_000):
+        log.append(f'[{number},"{"x " * 20_000}"]')
+        log.clock.s += 0.01  # all of it within the pause
+        log.log()
+
+    files = [log.path, log.path.with_name("m.sqlite3-wal")]
+    assert files[0].stat().st_size < 3_000_000
+    assert sum(file.stat().st_size for file in files) < 10_000_000
+    newest = log.read(limit=1)[0].frame
+    assert newest.startswith("[1999,")
+    log.log.close()
+
+
 def test_a_file_that_cannot_be_opened_costs_lines_and_nothing_else(tmp_path: Path):
     folder = tmp_path / "m.sqlite3"
     folder.mkdir()

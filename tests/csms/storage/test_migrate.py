@@ -57,6 +57,22 @@ def test_migrating_again_changes_nothing(path: Path):
     assert path.read_bytes() == before
 
 
+def test_a_store_of_the_first_version_is_brought_to_the_newest(path: Path, tmp_path: Path):
+    migrate(path, "0001")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO transactions (id, ocpp_id, station_id, evse, connector, started_at_us, device_started_at, "
+            "received_at_us, orphan) VALUES ('tx', '1', 'CP-1', 1, 1, 1, '', 1, 0)"
+        )
+
+    migrate(path)
+    migrate(tmp_path / "fresh.sqlite3")
+
+    assert schema(path) == schema(tmp_path / "fresh.sqlite3")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT id FROM transactions").fetchall() == [("tx",)]
+
+
 def test_several_processes_may_migrate_at_once(path: Path):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(migrate, [path] * 8))
@@ -78,7 +94,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(path: Path):
     before = path.read_bytes()
 
     with pytest.raises(
-        ConfigurationError, match=r"newer version.*from-the-future.*newest known here is 0001"
+        ConfigurationError, match=r"newer version.*from-the-future.*newest known here is 0002"
     ):
         migrate(path)
 

@@ -98,7 +98,7 @@ def test_where_there_is_no_store_there_are_no_keys(engine: SqliteEngine):
 def test_a_file_that_is_no_store_is_refused_when_asked_for_keys(engine: SqliteEngine):
     engine.path.write_text("Dear diary, " * 1000)
 
-    with pytest.raises(ConfigurationError, match="is it a SQLite file"):
+    with pytest.raises(ConfigurationError, match="no SQLite file"):
         store_has_keys(engine.url)
 
 

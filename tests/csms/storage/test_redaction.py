@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.storage.redaction import CHARACTERS_MAX, HIDDEN, UNREADABLE_CHARACTERS_MAX, redact, redact_text
+from csms.storage.redaction import (
+    CHARACTERS_MAX,
+    HIDDEN,
+    UNREADABLE_CHARACTERS_MAX,
+    redact,
+    redact_json,
+    redact_text,
+)
 
 SECRET = "S3CRET-4711-XYZ"
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -292,3 +299,32 @@ def test_msgspec_and_json_agree_on_what_is_kept_untouched():
         kept = redact(text)
         assert kept == text or json.loads(kept) is not None
     assert msgspec.json.decode(redact('[3,"1",{}]')) == [3, "1", {}]
+
+
+# --- payloads that must stay JSON
+
+
+def test_an_overlong_payload_stays_json_and_keeps_no_secret():
+    tags = [{"idTag": SECRET, "n": number} for number in range(5_000)]
+    payload = json.dumps({"listVersion": 1, "localAuthorizationList": tags}).encode()
+    assert len(payload) > CHARACTERS_MAX
+
+    cleaned = json.loads(redact_json(payload))
+
+    hidden = [{"idTag": HIDDEN, "n": number} for number in range(5_000)]
+    assert cleaned == {"listVersion": 1, "localAuthorizationList": hidden}
+
+
+@pytest.mark.parametrize("payload", [b"{ }", b'{"limit": 21.40}', b'[1e2, "\xc3\xa9"]'])
+def test_a_payload_without_secrets_is_kept_byte_for_byte(payload: bytes):
+    assert redact_json(payload) == payload
+
+
+@pytest.mark.parametrize("payload", [b'{"idTag"', b'"key\xff', b"[" * 100_000 + b'"key"'])
+def test_a_payload_that_is_no_json_and_may_hold_a_secret_is_hidden_whole(payload: bytes):
+    assert redact_json(payload) == b'"***"'
+
+
+def test_a_lone_surrogate_in_a_payload_can_be_stored():
+    payload = b'{"key":"x","note":"\\ud800"}'
+    assert redact_json(payload) == payload

@@ -22,7 +22,6 @@ from csms.domain.events import (
 )
 from csms.domain.records import EventRecorded
 from csms.domain.token import TokenStatus
-from csms.usecases.sessions import KEPT_ENDED
 from tests.csms.usecases.world import HOUR, SECOND, World, sample, start, stop
 
 Reported = TransactionStartReported | TransactionStopReported | SamplesReported
@@ -45,8 +44,6 @@ class Told:
     answer: StationAnswer | None = None
     """None until it is durable for the first time."""
     conflict: bool = False
-    age: int = 0
-    """Ends and messages counted when it was told."""
 
 
 @dataclass
@@ -83,7 +80,6 @@ class Stations(RuleBasedStateMachine):
         self.world.add_token("YOURS", group="fleet", max_concurrent=1)
         self.world.add_token("BLOCKED", TokenStatus.BLOCKED)
         self.journal: list[Told] = []
-        self.messages = 0
         self.expected_samples = 0
 
     # --- what happens
@@ -148,10 +144,7 @@ class Stations(RuleBasedStateMachine):
     @rule(data=st.data(), fate=FATES)
     @precondition(lambda self: self.journal)
     def a_station_sends_again(self, data: st.DataObject, fate: Fate) -> None:
-        told = data.draw(st.sampled_from(self.journal), label="again")
-        # A stop that names no transaction of ours is recognised among those that memory holds.
-        if not self._misnamed(told) or self._age() - told.age < KEPT_ENDED:
-            self._deliver(told, fate)
+        self._deliver(data.draw(st.sampled_from(self.journal), label="again"), fate)
 
     # --- what must hold
 
@@ -177,9 +170,7 @@ class Stations(RuleBasedStateMachine):
 
     def _deliver(self, told: Told, fate: Fate) -> None:
         if told not in self.journal:
-            told.age = self._age()
             self.journal.append(told)
-        self.messages += 1
         before = self._counts()
         answer = self.world.send(told.event, station=told.station, stored=fate is not Fate.LOST)
         after = self._counts()
@@ -232,15 +223,6 @@ class Stations(RuleBasedStateMachine):
 
     def _starts(self) -> list[Told]:
         return [told for told in self.journal if isinstance(told.event, TransactionStartReported)]
-
-    def _misnamed(self, told: Told) -> bool:
-        if not isinstance(told.event, TransactionStopReported):
-            return False
-        ids = {t.answer.ocpp_id for t in self._starts() if isinstance(t.answer, StartAnswer)}
-        return told.event.ocpp_id not in ids
-
-    def _age(self) -> int:
-        return self.messages + sum(row.closed is not None for row in self.world.tables.transactions.values())
 
     def _device_time(self, late_s: int, *, wild: bool) -> int | None:
         return self.world.now_us + HOUR if wild else self.world.now_us - late_s * SECOND

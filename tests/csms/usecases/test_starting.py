@@ -107,6 +107,26 @@ def test_a_resent_start_whose_transaction_has_long_ended_gets_the_same_answer(wo
     assert world.lookups[-1] == TransactionByStart(world.state().transactions[first.ocpp_id].key)
 
 
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_start_that_says_no_time_is_a_resend_only_while_that_start_goes_on(
+    world: World, crash: bool
+) -> None:
+    # Its meter counts each session from 0, so every session begins with the same words.
+    timeless = start(None, device_at="", meter_wh=0.0)
+    first = _start(world, timeless)
+    if crash:
+        world.crash()
+    assert _start(world, timeless) == first
+    world.send(stop(first.ocpp_id, NOON, meter_wh=7000.0))
+    if crash:
+        world.crash()
+    second = _start(world, timeless)
+    assert second.ocpp_id != first.ocpp_id
+    world.send(stop(second.ocpp_id, NOON, meter_wh=9000.0))
+    closings = [world.closing(answer.ocpp_id).meter_stop_wh for answer in (first, second)]
+    assert closings == [7000.0, 9000.0]
+
+
 def test_the_store_is_asked_before_any_start_counts_as_new(world: World) -> None:
     _start(world)
     assert [type(lookup) for lookup in world.lookups] == [TransactionByStart]

@@ -16,6 +16,7 @@ from csms.domain.records import (
     TransactionClosed,
     TransactionOpened,
 )
+from csms.domain.station import KEPT_ENDED
 from csms.domain.token import Judgement, TokenStatus, Verdict
 from csms.ports import TransactionByOcppId
 from tests.csms.usecases.world import HOUR, NOON, SECOND, World, hmac_of, sample, start, stop
@@ -317,6 +318,31 @@ def test_a_stop_with_no_known_id_that_is_resent_ends_nothing_more(
     _stop(world, stop(said))
     assert len(world.tables.log) == kept
     assert world.row(second).closed is None
+
+
+@pytest.mark.parametrize("said", NO_ID)
+@pytest.mark.parametrize("uid", ["TAG", None])
+def test_it_ends_nothing_more_when_what_it_ended_has_long_left_memory(
+    world: World, said: str | None, uid: str | None
+) -> None:
+    ended = _start(world, start(NOON - HOUR, evse=3))
+    _stop(world, stop(said, uid=uid))
+    assert world.closing(ended)
+    for n in range(2 * KEPT_ENDED):
+        _stop(world, stop(_start(world, start(NOON - n * SECOND, evse=2))))
+    still_charging = _start(world, start(NOON - 2 * HOUR))
+    kept = len(world.tables.log)
+    world.crash()
+    _stop(world, stop(said, uid=uid))
+    assert len(world.tables.log) == kept
+    assert world.row(still_charging).closed is None
+
+
+def test_without_a_time_it_is_never_taken_for_an_earlier_one(world: World) -> None:
+    for _ in range(2):
+        ocpp_id = _start(world, start(None, device_at=""))
+        _stop(world, stop(None, None, device_at="", meter_wh=None))
+        assert world.closing(ocpp_id).closed_by == "station"
 
 
 def test_of_several_the_newest_start_not_after_the_stop_is_ended(world: World) -> None:

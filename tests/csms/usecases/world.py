@@ -36,7 +36,7 @@ from csms.domain.records import (
     TransactionClosed,
     TransactionOpened,
 )
-from csms.domain.station import ConnectorState, Registration, StationState
+from csms.domain.station import KEPT_ENDED, ConnectorState, Registration, StationState
 from csms.domain.times import format_utc
 from csms.domain.token import Token, TokenStatus, Verdict
 from csms.domain.transaction import ClosedBy, StartKey, Transaction
@@ -48,6 +48,7 @@ from csms.ports import (
     Outcome,
     Policy,
     TokenByHmac,
+    TransactionByEnd,
     TransactionById,
     TransactionByOcppId,
     TransactionByStart,
@@ -59,7 +60,6 @@ HOUR = 3600 * SECOND
 NOON = 1_780_000_000 * SECOND
 """Some moment in 2026; `World` starts there."""
 
-KEPT_ENDED = 16
 R = TypeVar("R")
 
 
@@ -81,7 +81,7 @@ def start(
         connector=min(evse, 1),
         uid=uid,
         token_type="ISO14443",
-        device_at=device_at or (format_utc(at_us) if at_us is not None else "soon"),
+        device_at=(format_utc(at_us) if at_us is not None else "soon") if device_at is None else device_at,
         device_at_us=at_us,
         meter_wh=meter_wh,
         reservation_id=reservation_id,
@@ -103,7 +103,7 @@ def stop(
         ocpp_id=ocpp_id,
         uid=uid,
         token_type="ISO14443",
-        device_at=device_at or (format_utc(at_us) if at_us is not None else "soon"),
+        device_at=(format_utc(at_us) if at_us is not None else "soon") if device_at is None else device_at,
         device_at_us=at_us,
         meter_wh=meter_wh,
         reason=reason,
@@ -174,6 +174,7 @@ class Tables:
                 other = row.opened
                 assert other.orphan or other.ocpp_id != record.ocpp_id, "an OCPP id is used twice"
                 same = other.station_id == record.station_id and _key(other) == _key(record)
+                same = same and _key(record).says_when
                 assert other.orphan or not same, "a start opened two transactions"
             assert 0 < int(record.ocpp_id) < 2**31
         self.transactions[record.id] = TransactionRow(record)
@@ -196,6 +197,14 @@ def _key(opened: TransactionOpened) -> StartKey:
         opened.device_started_at,
         opened.meter_start_wh or 0.0,
     )
+
+
+def _ended_by(row: TransactionRow, end: TransactionByEnd) -> bool:
+    closed = row.closed
+    if closed is None or closed.closed_by != "station" or row.opened.orphan:
+        return False
+    said = (closed.device_ended_at, closed.meter_stop_wh, closed.stop_token_hmac)
+    return said == (end.device_ended_at, end.meter_stop_wh, end.token_hmac)
 
 
 class World:
@@ -315,6 +324,8 @@ class World:
                 fitting = [row for row in rows if row.opened.id == lookup.id]
             case TransactionByOcppId():
                 fitting = [row for row in rows if row.opened.ocpp_id == lookup.ocpp_id]
+            case TransactionByEnd():
+                fitting = [row for row in rows if _ended_by(row, lookup)]
             case TransactionByStart():
                 fitting = [row for row in rows if not row.opened.orphan and _key(row.opened) == lookup.key]
         return self._transaction(fitting[-1]) if fitting else None

@@ -43,6 +43,19 @@ def test_a_refused_call_gets_the_code_of_the_version(new_peer):
         assert peer.open_calls == 0
 
 
+def test_the_length_of_what_waits_is_known(peer: Peer):
+    first, second = received(peer, heartbeat(1)), received(peer, '[2,"2","Heartbeat",{ }]')
+    peer.receive(heartbeat(1))  # held once, however often it comes
+    assert peer.open_characters == 22 + 23
+    peer.answer(first.handle, b"{}")
+    assert peer.open_characters == 23
+    peer.refuse(second.handle, Refusal(ErrorKind.GENERIC, ""))
+    assert peer.open_characters == 0
+    received(peer, heartbeat(3))
+    peer.disconnect()
+    assert peer.open_characters == 0
+
+
 def test_nothing_is_answered_twice(peer: Peer):
     call = received(peer, HEARTBEAT)
     peer.answer(call.handle, b"{}")

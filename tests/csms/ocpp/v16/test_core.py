@@ -228,3 +228,12 @@ def test_a_transaction_message_that_nobody_could_read_is_answered_all_the_same()
     ):
         assert action in DIALECT.transaction_messages
         assert not isinstance(DIALECT.encode(action, answer), Refusal)
+
+
+@pytest.mark.parametrize("number", [2**31, -(2**31), 2**70])
+def test_a_reservation_that_nobody_could_have_made_does_not_cost_the_start(number: int):
+    said = {"connectorId": 1, "idTag": "TAG", "meterStart": 100, "timestamp": AT, "reservationId": number}
+    decoded = DIALECT.decode("StartTransaction", json.dumps(said).encode(), NOW_US)
+    assert isinstance(decoded, Decoded)
+    assert isinstance(decoded.event, events.TransactionStartReported)
+    assert decoded.event.reservation_id is None

@@ -1,0 +1,224 @@
+"""Keeps a site within its limits: observations in, orders out; no I/O, no clock, and the same answer every time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from balancer.allocation import Grant, Reason, ReasonKind, allocate
+from balancer.decision import Alarm, AlarmKind, Decision
+from balancer.dispatch import Dispatch, Dispatched
+from balancer.intake import Intake
+from balancer.observations import Observation
+from balancer.orders import ExposureRow
+from balancer.reasons import reasons
+from balancer.room import Room
+from balancer.rotation import next_turn
+from balancer.settings import Settings
+from balancer.site import EvseKey, Site
+from balancer.targets import Allocate, Scene, allot, is_reachable, session_of
+from balancer.units import Amperes, PhaseUse, add
+
+__all__ = ["Alarm", "AlarmKind", "Controller", "Decision", "Explanation", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """All that bears on one EVSE now; currents per phase."""
+
+    grant: Grant
+    transaction: str | None
+    target_a: float
+    """What it should have."""
+    believed_a: float
+    """What it was confirmed to have."""
+    ordered_a: float
+    """The newest limit that it was told; the same where nothing is open."""
+    demand_a: float
+    exposure_a: Amperes
+    measured_a: Amperes
+    phases: PhaseUse
+    is_online: bool
+    is_doubtful: bool
+    """It counts at its hardware's maximum."""
+    is_quarantined: bool
+
+
+class Controller:
+    """One site's balancer. Between two steps nothing happens; each says when the next one is due.
+
+    The host hands in what it observed, makes the decision's rows durable, sends its orders in their order, and
+    reports how each ended (`Answered`, exactly once). After a restart it makes a controller from the rows that
+    it kept (`restored`), and tells it of every transaction that runs (`SessionBegan`) and of the end of each
+    other one that a row names (`SessionEnded`).
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        settings: Settings = Settings(),  # noqa: B008 - frozen
+        restored: Iterable[ExposureRow] = (),
+        now_s: float,
+        allocate: Allocate = allocate,
+    ) -> None:
+        """Begin at `now_s`, with no station connected; `allocate` shares what is free."""
+        self._settings = settings
+        self._allocate = allocate
+        self._known = Intake(site, settings, restored, now_s)
+        self._now_s = now_s
+        self._new_id = count(1).__next__
+        self._grants: dict[EvseKey, Grant] = {}
+        self._told: set[Alarm] = set()
+        self._exposed_since_s: dict[str, float] = {}
+
+    @property
+    def site(self) -> Site:
+        """The site as it is now."""
+        return self._known.site
+
+    def step(self, now_s: float, observations: Sequence[Observation]) -> Decision:
+        """Take in `observations`, in their order, and decide; never raises.
+
+        Steps without observations at the same moment, or before `wake_at_s`, decide nothing new.
+        """
+        known = self._known
+        known.alarms = []
+        if now_s < self._now_s:
+            known.alarms.append(
+                Alarm(AlarmKind.CLOCK_WENT_BACK, "time went back; it is taken to stand still")
+            )
+        self._now_s = now_s = max(now_s, self._now_s)
+        for observation in observations:
+            known.take(observation, now_s)
+        known.caps.expire(now_s)
+        for key in known.ledger.settle(now_s):
+            known.trusted(key)
+        return self._decide(self._scene(now_s))
+
+    def _scene(self, now_s: float) -> Scene:
+        known, ledger = self._known, self._known.ledger
+        exposures = ledger.exposures(now_s)
+        late_s = now_s - self._settings.decrease_timeout_s
+        return Scene(
+            site=known.site,
+            now_s=now_s,
+            ledger=ledger,
+            visits=known.visits,
+            bounds=known.caps.bounds(known.site),
+            bases=known.bases(now_s, exposures),
+            exposures=exposures,
+            late=frozenset(
+                account.evse.key
+                for account in ledger.accounts()
+                if account.lowering_since_s is not None and account.lowering_since_s <= late_s
+            ),
+        )
+
+    def _decide(self, scene: Scene) -> Decision:
+        known, now_s = self._known, scene.now_s
+        targets, failed = allot(scene, self._allocate)
+        self._turn(scene, targets)
+        room = Room(scene.site, scene.bounds, scene.bases, known.ledger.totals(scene.exposures))
+        alarms = self._states(scene, room, failed=failed)
+        dispatched = Dispatched.nothing()
+        if not scene.observing:
+            dispatched = Dispatch(scene, self._settings, room, self._new_id).give(targets)
+        for key in dispatched.moved:
+            known.base.moved(key, now_s)
+        self._grants = reasons(scene, targets, dispatched, self._settings.deadband_a)
+        return Decision(
+            orders=dispatched.orders,
+            grants=self._grants,
+            exposures=known.ledger.exposures(now_s) if dispatched.orders else scene.exposures,
+            rows=known.ledger.rows(now_s),
+            wake_at_s=self._wake_s(now_s, targets, dispatched),
+            alarms=(*known.alarms, *alarms),
+        )
+
+    def _turn(self, scene: Scene, targets: Mapping[EvseKey, Grant]) -> None:
+        """Move everybody on in the order of turns."""
+        for key, grant in targets.items():
+            visit = scene.visits[key]
+            visit.target_a = grant.limit_a
+            session = session_of(scene, scene.ledger[key])
+            visit.turn = next_turn(session, grant.limit_a > 0, scene.now_s)
+
+    def _states(self, scene: Scene, room: Room, *, failed: bool) -> list[Alarm]:
+        """Return the alarms of what is wrong now and wasn't at the last step."""
+        found = [
+            Alarm(AlarmKind.STALE_METER, "no recent reading; nothing is increased here", node=node)
+            for node, base in scene.bases.items()
+            if base.is_stale
+        ]
+        if failed:
+            found.append(Alarm(AlarmKind.STRATEGY_FAILED, "the strategy failed; everybody keeps what fits"))
+        if not scene.observing:
+            found += self._dangers(scene, room)
+        new = [alarm for alarm in found if alarm not in self._told]
+        self._told = set(found)
+        return new
+
+    def _dangers(self, scene: Scene, room: Room) -> list[Alarm]:
+        """Return what is wrong with what may flow."""
+        exposed = room.exceeded()
+        self._exposed_since_s = {node: self._exposed_since_s.get(node, scene.now_s) for node in exposed}
+        late_s = scene.now_s - self._settings.decrease_timeout_s
+        found = [
+            Alarm(AlarmKind.EXPOSED, "more may flow than it carries; nothing is increased here", node=node)
+            for node, since_s in self._exposed_since_s.items()
+            if since_s <= late_s
+        ]
+        for key in sorted(scene.late):
+            account = scene.ledger[key]
+            if is_reachable(account) and not account.quarantined:
+                message = "it has not confirmed a lower limit; the others make room"
+                found.append(Alarm(AlarmKind.LATE, message, evse=key))
+        return found
+
+    def _wake_s(self, now_s: float, targets: Mapping[EvseKey, Grant], dispatched: Dispatched) -> float:
+        known = self._known
+        times_s = [
+            known.ledger.next_s(now_s),
+            known.base.next_s(now_s),
+            known.caps.next_s(),
+            dispatched.again_s,
+        ]
+        times_s += [grant.reason.until_s for grant in targets.values() if grant.reason.until_s is not None]
+        return min((time_s for time_s in times_s if time_s > now_s), default=math.inf)
+
+    # --- what others may ask
+
+    def exposure(self, key: EvseKey, now_s: float) -> Amperes:
+        """Return what an EVSE may draw at worst at `now_s`; KeyError for one that the site never had."""
+        account = self._known.ledger.find(key)
+        if account is None:
+            raise KeyError(key)
+        return account.exposure(now_s)
+
+    def total_exposure(self, node: str, now_s: float) -> Amperes:
+        """Return what may flow at worst through a node at `now_s`: own chargers and the load of others."""
+        ledger = self._known.ledger
+        exposures = ledger.exposures(now_s)
+        return add(ledger.totals(exposures)[node], self._known.bases(now_s, exposures)[node].seen_a)
+
+    def explain(self, key: EvseKey) -> Explanation:
+        """Return what bears on an EVSE of the site as of the last step; KeyError for others."""
+        account, visit = self._known.ledger[key], self._known.visits.get(key)
+        nothing = Grant(account.counted_failsafe_a, Reason(ReasonKind.FAILSAFE))
+        return Explanation(
+            grant=self._grants.get(key, nothing),
+            transaction=None if visit is None else visit.transaction,
+            target_a=account.counted_failsafe_a if visit is None else visit.target_a,
+            believed_a=account.believed_a(self._now_s),
+            ordered_a=account.newest_a(self._now_s),
+            demand_a=0.0 if visit is None else visit.reclaim.demand_a,
+            exposure_a=account.exposure(self._now_s),
+            measured_a=account.obedience.sample_a,
+            phases=account.phases,
+            is_online=account.online,
+            is_doubtful=account.doubtful,
+            is_quarantined=account.quarantined,
+        )

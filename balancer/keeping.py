@@ -1,0 +1,43 @@
+"""What of an account a restart must know, so that it counts nothing too low and pauses nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from balancer.account import Account
+from balancer.claims import Claim, either
+from balancer.orders import ExposureRow
+
+
+def row_of(account: Account, now_s: float) -> ExposureRow:
+    """Return what to keep: at no time from `now_s` on less than the exposure, should nothing more be heard."""
+    key, owner = account.evse.key, account.owner
+    if account.lasting_doubt:
+        return ExposureRow(key, owner, account.full_a, None, account.full_a)
+    claims = account.claims()
+    always_a = max(account.counted_failsafe_a, account.foreign_a or 0.0)
+    after_a = min(max(always_a, *(claim.after_a for claim in claims), 0.0), account.full_a)
+    worst: Claim | None = None
+    for claim in claims:
+        reach_a = account.reach_a(claim, now_s)
+        if reach_a > after_a:
+            worst = either(worst, replace(claim, limit_a=reach_a, total_a=None))
+    settling_a = max((max(settling.exposure_a) for settling in account.settlings), default=0.0)
+    if worst is not None:
+        return ExposureRow(key, owner, max(worst.limit_a, settling_a), worst.until_s, after_a)
+    if settling_a <= after_a:
+        return ExposureRow(key, owner, after_a, None, after_a)
+    return ExposureRow(
+        key, owner, settling_a, max(settling.until_s for settling in account.settlings), after_a
+    )
+
+
+def restore(account: Account, row: ExposureRow) -> None:
+    """Begin with what was kept; to be proven when the station connects."""
+    account.blank = False
+    account.lasting_doubt = row.worst_until_s is None and row.after_a >= account.full_a
+    account.failsafe_proven = not account.lasting_doubt
+    account.failsafe_a = min(row.after_a, account.full_a)
+    account.owner = row.transaction
+    if row.worst_a > row.after_a or row.transaction is not None:
+        account.running = Claim(row.worst_a, row.after_a, row.worst_until_s, row.worst_until_s)

@@ -1,0 +1,6 @@
+"""Runs the simulators' commands: `python -m simulators`."""
+
+from simulators.cli import main
+
+if __name__ == "__main__":
+    main()
