@@ -31,7 +31,7 @@ def listener():
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_args):
+        def log_message(self, *_args):  # pyright: ignore[reportIncompatibleMethodOverride]
             return
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
