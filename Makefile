@@ -49,9 +49,10 @@ test: programs $(VENV)/.test lint unit ## lint, types, import directions, all te
 
 unit: $(VENV)/.test
 	@$(BIN)/python -m pytest --cov --cov-report=term
-	@echo "Branch coverage of the domain and of the protocol core must be 100 %:"
+	@echo "Branch coverage of the domain, of the protocol core and of the balancer must be 100 %:"
 	@$(BIN)/coverage report --include='csms/domain/*' --fail-under=100
 	@$(BIN)/coverage report --include='csms/ocpp/rpc/*' --fail-under=100
+	@$(BIN)/coverage report --include='balancer/*' --fail-under=100
 
 test-all: $(VENV)/.test ## the tests on each Python from 3.11 to 3.13 that is installed
 	@tools/test_all $(PYTHONS)

@@ -177,10 +177,19 @@ class Account:
 
     def total_a(self, limit_a: float) -> float | None:
         """Return what a limit per phase is over all phases, for a station that takes watts; None for others."""
-        return limit_a * self.phases.count(True) if self.in_watts else None
+        if not self.in_watts:
+            return None
+        shares: float = self.phases.count(True)
+        if not self.phases_proven and self.running is not None and self.running.total_a is not None:
+            # After a restart the phases are unknown again; no more is set than was set before.
+            shares = min(shares, self.running.total_a / max(self.running.limit_a, EPSILON_A))
+        return limit_a * shares
 
     def reach_a(self, claim: Claim, now_s: float) -> float:
-        """Return what a claim may bring on one phase at `now_s`: watts may all come on one until that is known."""
+        """Return what a claim may bring on one phase at `now_s`: watts may all come on one until that is known.
+
+        Where the car has come to use more phases since, each may still carry what one was meant to.
+        """
         worst_a = claim.at(now_s)
         if claim.total_a is not None and not claim.is_over(now_s):
             shared = self.phases.count(True) if self.phases_proven else 1

@@ -73,7 +73,7 @@ class BaseLoad:
         """Know nothing yet; a meter has as long as a silent one until its fallback counts."""
         self._settings = settings
         self._samples: dict[EvseKey, deque[_Sample]] = {}
-        self._moved_s: dict[EvseKey, float] = {}
+        self._moves: dict[EvseKey, deque[tuple[float, float]]] = {}
         self._lines: dict[str, _Line] = {}
         self._began_s = now_s
         self.rewire(site, now_s)
@@ -126,9 +126,9 @@ class BaseLoad:
         """Take in what an EVSE drew; newer than all before."""
         self._samples.setdefault(key, deque(maxlen=KEPT)).append(_Sample(at_s, current_a))
 
-    def moved(self, key: EvseKey, now_s: float) -> None:
+    def moved(self, key: EvseKey, now_s: float, limit_a: float = math.inf) -> None:
         """Note that an EVSE was given another limit or another car: what it draws may change by itself soon."""
-        self._moved_s[key] = now_s
+        self._moves.setdefault(key, deque(maxlen=KEPT)).append((now_s, limit_a))
 
     # --- out
 
@@ -225,10 +225,14 @@ class BaseLoad:
             least_a = most_a = before.current_a
         if after is not None:
             return Own(lowest(least_a, after.current_a), highest(most_a, after.current_a), proven=True)
-        # Another limit since its last sample, or too short a time before it: it may follow at any moment.
-        if before is not None and self._moved_s.get(key, -math.inf) > before.at_s - self._settings.ramp_s:
-            may_a = view.may_a(key)
-            least_a, most_a = lowest(least_a, may_a), highest(most_a, may_a)
+        if before is not None:
+            # Another limit since its last sample, or too short a time before it: it may follow at any moment.
+            since_s = before.at_s - self._settings.ramp_s
+            limits = [limit_a for moved_s, limit_a in self._moves.get(key, ()) if moved_s > since_s]
+            if limits:
+                may_a, low_a = view.may_a(key), min(limits)
+                least_a = lowest(least_a, lowest(may_a, (low_a, low_a, low_a)))
+                most_a = highest(most_a, may_a)
         return Own(least_a, most_a, proven=most_a == NO_AMPERES or view.now_s - at_s > age_s)
 
 

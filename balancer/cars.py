@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ _MOST_A = 100_000.0
 STEP_SLIP = 1e-9
 """Of a step: a multiple that is off by less is the multiple."""
 
-_columns = operator.attrgetter("demand_a", "min_a", "max_a", "step_a", "phases", "turn")
+_columns = operator.attrgetter("evse", "turn", "phases", "demand_a", "min_a", "max_a", "step_a")
 
 
 @dataclass(slots=True)
@@ -77,12 +77,15 @@ def read_cars(snapshot: Snapshot, *, exact: bool = False) -> tuple[Cars, list[tu
     With `exact` nothing is rounded to steps.
     """
     topology = snapshot.site.topology
-    ranks = np.array([topology.ranks[session.evse] for session in snapshot.sessions], dtype=np.int64)
-    order: list[int] = ranks.argsort(kind="stable").tolist()
+    # Each session is looked at once: they lie about in memory.
+    columns: list[tuple[Any, ...]] = list(zip(*map(_columns, snapshot.sessions), strict=True)) or [()] * 7
+    keys, turns, phases = columns[:3]
+    ranks: Indices = np.array([topology.ranks[key] for key in keys], dtype=np.int64)
+    order = ranks.argsort(kind="stable")
     ranks = ranks[order]
-    sessions = [snapshot.sessions[index] for index in order]
-    columns: list[tuple[Any, ...]] = list(zip(*map(_columns, sessions), strict=True)) or [()] * 6
-    demands, minima, maxima, steps = (np.array(column, dtype=np.float64) for column in columns[:4])
+    demands, minima, maxima, steps = (np.array(column, dtype=np.float64)[order] for column in columns[3:])
+    in_order: list[int] = order.tolist()
+    sessions = [snapshot.sessions[index] for index in in_order]
     maxima = np.minimum(maxima, _MOST_A)
     wanted = np.minimum(maxima, demands)
     if exact:
@@ -100,9 +103,9 @@ def read_cars(snapshot: Snapshot, *, exact: bool = False) -> tuple[Cars, list[tu
     cars = Cars(
         sessions=sessions,
         nodes=topology.node_of_rank[ranks],
-        turns=list(columns[5]),
+        turns=[turns[index] for index in in_order],
         groups=groups,
-        loads=_loads(snapshot, sessions, columns[4]),
+        loads=_loads(snapshot, sessions, phases, order),
         floors=floors,
         ceilings=np.maximum(ceilings, floors),
         steps=steps,
@@ -116,9 +119,10 @@ def read_cars(snapshot: Snapshot, *, exact: bool = False) -> tuple[Cars, list[tu
     return cars.only(able), others
 
 
-def _loads(snapshot: Snapshot, sessions: list[Session], phases: Sequence[PhaseUse]) -> Floats:
+def _loads(snapshot: Snapshot, sessions: list[Session], phases: Sequence[PhaseUse], order: Indices) -> Floats:
     loads = np.empty((len(sessions), COLUMNS))
-    loads[:, :POWER] = np.array(phases, dtype=bool).reshape(-1, POWER)
+    uses = np.fromiter(chain.from_iterable(phases), dtype=bool, count=POWER * len(sessions))
+    loads[:, :POWER] = uses.reshape(-1, POWER)[order]
     loads[:, POWER] = loads[:, :POWER].sum(axis=1)
     # A car on no phase at all is one of which nothing is known: it counts on all that it is wired to.
     unknown: list[int] = (loads[:, POWER] == 0).nonzero()[0].tolist()

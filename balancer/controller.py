@@ -16,9 +16,10 @@ from balancer.orders import ExposureRow
 from balancer.reasons import reasons
 from balancer.room import Room
 from balancer.rotation import next_turn
+from balancer.scene import Scene, is_reachable, session_of
 from balancer.settings import Settings
 from balancer.site import EvseKey, Site
-from balancer.targets import Allocate, Scene, allot, is_reachable, session_of
+from balancer.targets import Allocate, allot
 from balancer.units import Amperes, PhaseUse, add
 
 __all__ = ["Alarm", "AlarmKind", "Controller", "Decision", "Explanation", "Settings"]
@@ -127,7 +128,7 @@ class Controller:
         if not scene.observing:
             dispatched = Dispatch(scene, self._settings, room, self._new_id).give(targets)
         for key in dispatched.moved:
-            known.base.moved(key, now_s)
+            known.base.moved(key, now_s, known.ledger[key].newest_a(now_s))
         self._grants = reasons(scene, targets, dispatched, self._settings.deadband_a)
         return Decision(
             orders=dispatched.orders,

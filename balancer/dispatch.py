@@ -10,9 +10,9 @@ from balancer.account import Account
 from balancer.allocation import Grant
 from balancer.orders import InstallFailsafe, Order, SetLimit
 from balancer.room import Most, Room
+from balancer.scene import Scene, is_reachable
 from balancer.settings import Settings
 from balancer.site import EvseKey
-from balancer.targets import Scene, is_reachable
 from balancer.units import EPSILON_A, floor_to_step
 from balancer.visits import Visit
 
@@ -81,7 +81,7 @@ class Dispatch:
 
     def _lower(self, account: Account, visit: Visit) -> None:
         """Ask for less at once, whatever else is open; for the same once more only after a while."""
-        if visit.target_a >= account.newest_a(self._now_s) - EPSILON_A:
+        if _is_unknown(account) or visit.target_a >= account.newest_a(self._now_s) - EPSILON_A:
             return
         tried = not account.is_setting() and account.setting.failures > 0
         if tried and visit.target_a >= account.tried_a - EPSILON_A and self._waits(account.setting.again_s):
@@ -98,8 +98,7 @@ class Dispatch:
             known_a = account.believed_a(self._now_s)
             if account.running_proven and account.unanswered is not None:
                 known_a = max(known_a, account.unanswered.at(self._now_s))
-            if account.foreign_a is not None and account.confirmed_s == -math.inf:
-                # What a restart knows of it counts the foreign profile too; nobody may make that ours.
+            if _is_unknown(account):
                 most = self._room.most(account.evse.key, account.exposure(self._now_s), account.phases)
                 known_a = min(known_a, most.limit_a)
             self._set(account, visit, self._settable(account, min(visit.target_a, known_a)))
@@ -166,11 +165,7 @@ class Dispatch:
         limit_a = account.believed_a(self._now_s)
         if limit_a > visit.target_a + EPSILON_A or limit_a < running.limit_a - EPSILON_A:
             return
-        if self._misfits(account, limit_a):
-            most = self._room.most(account.evse.key, account.exposure(self._now_s), account.phases)
-            if most.limit_a < min(limit_a * account.spread, account.full_a) - EPSILON_A:
-                return
-        elif (running.lease_end_s is not None) == account.has_lease:
+        if not self._misfits(account, limit_a) and (running.lease_end_s is not None) == account.has_lease:
             if running.lease_end_s is None or running.limit_a <= running.after_a + EPSILON_A:
                 return
             full_s = self._settings.lease_s - self._settings.start_back_s
@@ -183,12 +178,12 @@ class Dispatch:
 
     @staticmethod
     def _misfits(account: Account, limit_a: float) -> bool:
-        """Tell whether watts were set for another number of phases than the car uses."""
+        """Tell whether watts were set for another number of phases than the car is known to use."""
         total_a = account.total_a(limit_a)
-        running = account.running
-        if running is None or running.total_a is None or total_a is None:
+        set_a = None if account.running is None else account.running.total_a
+        if set_a is None or total_a is None or account.spread > 1:
             return False
-        return abs(running.total_a - total_a) > EPSILON_A
+        return abs(set_a - total_a) > EPSILON_A
 
     # --- all of them
 
@@ -255,3 +250,16 @@ class Dispatch:
         self._scene.ledger.hand_out(order)
         self._room.take(account.evse.key, before_a, account.exposure(self._now_s))
         self._orders.append(order)
+
+
+def _is_unknown(account: Account) -> bool:
+    """Tell whether a car's limit may be anything, so that none is surely a decrease.
+
+    What a restart counts may be doubt or somebody else's profile. And before the first failsafe is answered
+    nobody knows what an EVSE goes by without a running limit.
+    """
+    if account.confirmed_s > -math.inf or account.is_setting():
+        return False
+    if account.running is None and account.failsafe_a is None and not account.installing.failures:
+        return True
+    return not account.running_proven and (account.foreign_a is not None or account.lasting_doubt)

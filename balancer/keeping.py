@@ -21,10 +21,11 @@ def row_of(account: Account, now_s: float) -> ExposureRow:
     for claim in claims:
         reach_a = account.reach_a(claim, now_s)
         if reach_a > after_a:
-            worst = either(worst, replace(claim, limit_a=reach_a, total_a=None))
+            worst = either(worst, replace(claim, limit_a=reach_a))
     settling_a = max((max(settling.exposure_a) for settling in account.settlings), default=0.0)
     if worst is not None:
-        return ExposureRow(key, owner, max(worst.limit_a, settling_a), worst.until_s, after_a)
+        worst_a = max(worst.limit_a, settling_a)
+        return ExposureRow(key, owner, worst_a, worst.until_s, after_a, worst.total_a)
     if settling_a <= after_a:
         return ExposureRow(key, owner, after_a, None, after_a)
     return ExposureRow(
@@ -37,7 +38,8 @@ def restore(account: Account, row: ExposureRow) -> None:
     account.blank = False
     account.lasting_doubt = row.worst_until_s is None and row.after_a >= account.full_a
     account.failsafe_proven = not account.lasting_doubt
-    account.failsafe_a = min(row.after_a, account.full_a)
+    # Doubt is no failsafe: counted as one it would pass for current that is the car's anyway.
+    account.failsafe_a = None if account.lasting_doubt else min(row.after_a, account.full_a)
     account.owner = row.transaction
     if row.worst_a > row.after_a or row.transaction is not None:
-        account.running = Claim(row.worst_a, row.after_a, row.worst_until_s, row.worst_until_s)
+        account.running = Claim(row.worst_a, row.after_a, row.worst_until_s, row.worst_until_s, row.total_a)

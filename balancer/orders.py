@@ -61,3 +61,5 @@ class ExposureRow:
     worst_a: float
     worst_until_s: float | None
     after_a: float
+    total_a: float | None = None
+    """Where the limit was set in watts: amperes over all phases together; None: it was in amperes."""

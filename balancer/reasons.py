@@ -9,8 +9,8 @@ from balancer.account import Account
 from balancer.allocation import Grant, Reason, ReasonKind
 from balancer.caps import Bound
 from balancer.dispatch import Dispatched
+from balancer.scene import Scene
 from balancer.site import EvseKey
-from balancer.targets import Scene
 from balancer.units import EPSILON_A
 
 

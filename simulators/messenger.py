@@ -242,6 +242,8 @@ class Messenger:
             answer = await self._ask(call, message_id, fact=queued.fact, attempt=queued.attempts)
         except (Refused, Unanswered) as error:
             refused = isinstance(error, Refused)
+            self.queue.max_attempts = self._dialect.message_attempts
+            self.queue.retry_s = self._dialect.message_retry_s
             given_up = self.queue.failed(message_id, self._clock.now_s(), refused=refused)
             if given_up is not None:
                 self._dialect.given_up(given_up)

@@ -44,7 +44,7 @@ def write_profile(profile: Profile) -> dict[str, Any]:
         "stack_level": profile.stack_level,
         "charging_profile_purpose": profile.purpose.value,
         "charging_profile_kind": profile.kind.value,
-        "charging_schedule": [_write_schedule(schedule) for schedule in profile.schedules],
+        "charging_schedule": [write_schedule(schedule) for schedule in profile.schedules],
     }
     if profile.recurrency is not None:
         members["recurrency_kind"] = profile.recurrency.value
@@ -99,7 +99,8 @@ def _read_period(members: Members) -> Period:
     )
 
 
-def _write_schedule(schedule: Schedule) -> dict[str, Any]:
+def write_schedule(schedule: Schedule) -> dict[str, Any]:
+    """Write a schedule as 2.0.1 has it."""
     members: dict[str, Any] = {
         "id": schedule.id,
         "charging_rate_unit": schedule.unit,

@@ -30,6 +30,7 @@ DONE, INCOMPLETE, INTERRUPTED = 0, 1, 130
 """Exit codes: to its end, with something not acknowledged, by a signal."""
 
 _HOUR_S = 3600.0
+_SAME_SPEED = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Run:
     sink: Sink | None = None
     checked: bool = True
     draws: bool = False
+    drain_s: float = 20.0
+    """How long it is waited at the end for what is still to be acknowledged, in this machine's seconds."""
     by_hand: bool = False
     """The first station obeys the lines of stdin; the run ends with them."""
     screen: Screen = field(default_factory=Screen)
@@ -54,9 +57,10 @@ class Run:
         """Run, and return the exit code."""
         ending = Ending()
         with _signals(ending):
-            clock = await self._clock(ending)
-            if clock is None:
+            found = await self._clock(ending)
+            if found is None:
                 return INTERRUPTED
+            clock, follows_time = found
             begins_s = clock.now_s()
             staged = stage(
                 self.scenario,
@@ -64,7 +68,7 @@ class Run:
                 begins_s=begins_s,
                 folder=self.traces,
                 checked=self.checked,
-                follows_time=not self.own_clock,
+                follows_time=follows_time,
                 keep_draws=self.draws or bool(self.scenario.nodes or self.scenario.traces),
             )
             with _opened(self.journal) as lines:
@@ -86,26 +90,38 @@ class Run:
             return INTERRUPTED
         return INCOMPLETE if at_end.queued else DONE
 
-    async def _clock(self, ending: Ending) -> SiteClock | None:
-        """Return the site's clock, set; None: the run was ended before."""
+    async def _clock(self, ending: Ending) -> tuple[SiteClock, bool] | None:
+        """Return the site's clock, set, and whether stations go by the server's; None: the run was ended before."""
         clock = SiteClock(self.scenario.speed)
         if self.own_clock:
             clock.set(clock.now_s() - self.behind_h * _HOUR_S)
-            return clock
+            return clock, False
+        told = await self._ask_time(ending, measured=clock.speed != 1)
+        if told is None:
+            return None
+        clock.set(told.now_s)
+        follows_time = abs(told.speed - clock.speed) <= _SAME_SPEED * clock.speed
+        if not follows_time:
+            self.screen.say(
+                f"The server's time runs {told.speed:.1f} times as fast as this machine's, the scenario's "
+                f"{clock.speed:g} times: stations keep their own. --own-clock --behind-h 24 keeps it in the past."
+            )
+        return clock, follows_time
+
+    async def _ask_time(self, ending: Ending, *, measured: bool) -> site_time.Told | None:
         first = stage(self.scenario, url=self.url, begins_s=0.0, folder=self.traces).casts[0].spec
         random = Random(f"{self.scenario.seed}/time")  # noqa: S311 - chance, not secrecy
-        asked = asyncio.create_task(site_time.ask(first, random, self.screen.complain))
+        asked = asyncio.create_task(site_time.ask(first, random, self.screen.complain, measured=measured))
         ended = asyncio.create_task(ending.enough.wait())
         await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
-        if not asked.done():
-            asked.cancel()
-            return None
-        clock.set(asked.result())
-        return clock
+        if asked.done():
+            return asked.result()
+        asked.cancel()
+        return None
 
     async def _play(self, fleet: Fleet, site: SimulatedSite, staged: Stage, ending: Ending) -> Progress:
-        limits = Limits(until_settled=not self.by_hand)
+        limits = Limits(drain_s=self.drain_s, until_settled=not self.by_hand)
         push: SitePush | None = None
         if self.scenario.meter is not None and self.sink is not None:
             push = meter_of(self.scenario.meter, staged, fleet, site, self.sink, self.screen.complain)

@@ -22,6 +22,7 @@ from simulators.events import (
     State,
     TokenPresented,
 )
+from simulators.external import External
 from simulators.faults import SOUND, Faults, FaultSource
 from simulators.journal import Journal
 from simulators.link import Address, Link
@@ -108,6 +109,7 @@ class Station:
         self.visits = Visits(self)
         self.tokens = Tokens(self)
         self.orders = Orders(self, self.tokens)
+        self.external = External(self)
         self._sampling = Sampling(self)
         self._sampling.align(clock.now_s())
         Mishaps(self)

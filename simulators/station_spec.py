@@ -28,7 +28,7 @@ class StationSpec:
     answer_timeout_s: float = 30.0
     """How long it waits for answers, in this machine's seconds."""
     checked: bool = True
-    """Holds its own messages and their answers against the schemas; costs about half of its CPU time."""
+    """Holds its own messages and their answers against the schemas; costs about a third of its CPU time."""
     ping_interval_s: float | None = None
     retry: Retry = field(default_factory=Retry)
 

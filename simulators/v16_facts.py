@@ -9,8 +9,10 @@ from simulators.dialect import Boot, Call
 from simulators.events import Event, Session, SessionEnded, SessionStarted, State, StateChanged
 from simulators.ocpp_adapter import Dialogue16, Payload
 from simulators.orders import Served
+from simulators.profile_rules import LimitSource
 from simulators.queue import Queued
 from simulators.samples import write_16
+from simulators.schedules import Schedule
 from simulators.site_clock import parse_utc
 
 _STATION = 0
@@ -102,6 +104,9 @@ class Facts16(Dialogue16):
         key = "MeterValuesAlignedData" if aligned else "MeterValuesSampledData"
         context = "Sample.Clock" if aligned else "Sample.Periodic"
         self.tell_meter(evse, self.configuration.list(key), context)
+
+    def limited(self, evse: int, schedule: Schedule | None, source: LimitSource) -> None:
+        """See `Dialect`; 1.6 has no words for it."""
 
     def acknowledged(self, queued: Queued, answer: Payload) -> None:
         """See `Dialect`."""
@@ -224,6 +229,16 @@ class Facts16(Dialogue16):
     def connection_timeout_s(self) -> float:
         """See `Dialect`."""
         return self.configuration.number("ConnectionTimeOut")
+
+    @property
+    def message_attempts(self) -> int:
+        """See `Dialect`."""
+        return self.configuration.number("TransactionMessageAttempts")
+
+    @property
+    def message_retry_s(self) -> float:
+        """See `Dialect`."""
+        return self.configuration.number("TransactionMessageRetryInterval")
 
     @property
     def pre_authorizes(self) -> bool:

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from simulators.device_model import DeviceModel, Place, Variable
 from simulators.dialect import Boot, Call
 from simulators.events import Event, Session, SessionEnded, SessionStarted, State, StateChanged
-from simulators.ocpp_adapter import Dialogue201, Payload
+from simulators.ocpp_adapter import Dialogue201, Payload, camel
 from simulators.orders import Served
+from simulators.profile_rules import LimitSource
+from simulators.profile_wire import write_schedule
 from simulators.queue import Queued
 from simulators.samples import write_201
+from simulators.schedules import Schedule
 from simulators.site_clock import parse_utc
 
 _CONNECTOR = 1
@@ -138,6 +141,21 @@ class Facts201(Dialogue201):
         """Tell something about a transaction that goes on."""
         self._record(session, "Updated", at_s, trigger, more or {})
 
+    def limited(self, evse: int, schedule: Schedule | None, source: LimitSource) -> None:
+        """See `Dialect`; K12, K13."""
+        place: Payload = {"evseId": evse} if evse else {}
+        if schedule is None:
+            self.station.messenger.tell(
+                Call("ClearedChargingLimit", {"chargingLimitSource": source, **place})
+            )
+            return
+        payload: Payload = {
+            "chargingLimit": {"chargingLimitSource": source, "isGridCritical": source == "SO"},
+            "chargingSchedule": [camel(write_schedule(schedule))],
+            **place,
+        }
+        self.station.messenger.tell(Call("NotifyChargingLimit", payload))
+
     def acknowledged(self, queued: Queued, answer: Payload) -> None:
         """See `Dialect`."""
         token = queued.payload.get("idToken")
@@ -250,6 +268,16 @@ class Facts201(Dialogue201):
     def connection_timeout_s(self) -> float:
         """See `Dialect`."""
         return self.device_model.number("TxCtrlr", "EVConnectionTimeOut")
+
+    @property
+    def message_attempts(self) -> int:
+        """See `Dialect`."""
+        return self.device_model.number("OCPPCommCtrlr", "MessageAttempts", "TransactionEvent")
+
+    @property
+    def message_retry_s(self) -> float:
+        """See `Dialect`."""
+        return self.device_model.number("OCPPCommCtrlr", "MessageAttemptInterval", "TransactionEvent")
 
     @property
     def pre_authorizes(self) -> bool:

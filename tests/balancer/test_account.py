@@ -153,6 +153,17 @@ def test_quarantine_counts_from_the_confirmation_of_the_limit_that_is_broken():
     assert not seen.sample(16.0, alike(20.0), over=True, confirmed_s=5.0, settle_s=10.0)
 
 
+def test_an_answer_that_comes_after_our_profiles_were_cleared_proves_nothing():
+    found = running(16.0)
+    found.hand_out(limit(3, 10.0))
+    found.lost_profiles()
+    found.hand_out(InstallFailsafe(4, key(1), 0.0))
+    found.answered(4, Verdict.ACCEPTED, 1.0)
+    found.answered(3, Verdict.ACCEPTED, 2.0)
+    found.settle(100.0)
+    assert found.exposure(100.0) == alike(32.0)
+
+
 def test_a_claim_without_a_lease_never_ends():
     claim = claim_of(SetLimit(1, key(1), "tx", 10.0, 6.0, None, 0.0, raises=True), 30.0)
     assert claim.at(1e9) == claim.in_force_a(1e9) == 10.0
@@ -162,6 +173,13 @@ def test_a_claim_without_a_lease_never_ends():
 def test_a_claim_counts_what_follows_its_lease_before_it_too():
     claim = claim_of(SetLimit(1, key(1), "tx", 0.0, 6.0, 900.0, 0.0, raises=True), 30.0)
     assert [claim.at(0.0), claim.in_force_a(899.0), claim.in_force_a(900.0)] == [6.0, 0.0, 6.0]
+
+
+def test_of_watts_and_amperes_without_an_answer_the_higher_counts():
+    amperes = Claim(10.0, 0.0, 10.0, 40.0)
+    watts = Claim(6.0, 0.0, 10.0, 40.0, total_a=18.0)
+    assert either(amperes, watts).total_a == 30.0
+    assert either(watts, watts).total_a == 18.0
 
 
 def test_attempts_wait_ever_longer_until_one_succeeds():

@@ -137,6 +137,12 @@ def test_a_lower_cap_is_ordered_at_once_whatever_is_open_or_was_just_raised():
     assert desk.exposure(1) == 32.0
 
 
+def test_a_decrease_below_the_deadband_is_ordered_all_the_same():
+    desk = charging(1)
+    desk.step(cap(31.9))
+    assert desk.limits == {1: 31.9}
+
+
 def test_a_decrease_keeps_the_end_of_the_lease_that_it_lowers_so_that_what_is_durable_covers_it():
     desk = charging(1)
     desk.run(120.0)

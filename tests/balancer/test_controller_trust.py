@@ -319,3 +319,17 @@ def test_answers_of_several_orders_are_told_apart():
     desk.accept(third)
     desk.later(11.0)
     assert desk.exposure(1) == 10.0
+
+
+def test_who_is_left_with_its_failsafe_gets_what_a_limit_on_power_leaves_unused():
+    site = make_site([evse(1), evse(2, failsafe_a=6.0)], max_power_w=230.0 * 3 * 40.0)
+    desk = Desk(site)
+    desk.connect(1, 2)
+    desk.plug(1)
+    desk.accept_all()
+    desk.plug(2)
+    desk.run(60.0)
+    desk.step(CapSet("main", "dso", None, 230.0 * 3 * 10.0, desk.now_s))
+    desk.run(60.0)
+    assert desk.exposure(1) + desk.exposure(2) <= 10.0
+    assert desk.has(2) >= 6.0

@@ -72,6 +72,15 @@ def test_what_is_kept_never_counts_less_than_the_ledger_does():
         assert again.exposures(now_s)[key(1)] == account.exposure(now_s)
 
 
+def test_a_lease_counts_until_its_end_and_a_margin():
+    found = known()
+    found[key(1)].began("tx", 0.0)
+    found.hand_out(SetLimit(1, key(1), "tx", 16.0, 0.0, 900.0, -60.0, raises=True))
+    found.answered(1, Verdict.ACCEPTED, 0.0)
+    counted_a = [found.exposures(now_s)[key(1)] for now_s in (840.0, 869.9, 870.0)]
+    assert counted_a == [alike(16.0), alike(16.0), alike(0.0)]
+
+
 def test_the_ledger_knows_its_own_and_only_these():
     found = ledger()
     assert key(1) in found

@@ -212,6 +212,16 @@ def test_every_problem_is_told_at_once_with_its_place():
     assert "'main' is taken by nodes[0]" in found["nodes[1].id"]
 
 
+def test_a_rating_that_no_circuit_has_is_a_slip_of_the_unit():
+    def rated(rating_a: float) -> dict[str, object]:
+        return {"id": "depot", "nodes": [{"id": "main", "rating_a": rating_a}]}
+
+    assert Site.parse(rated(10_000)).nodes[0].rating_a == (10_000.0, 10_000.0, 10_000.0)
+    found = problems(rated(10_001))
+    assert found["nodes[0].rating_a.L1"] == "must be from 0 to 10000"
+    assert len(found) == 3
+
+
 def test_an_unknown_member_like_no_other_is_told_all_that_are():
     assert problems({**DEPOT, "zzz": 1})["zzz"].startswith("is unknown; known are evses, id, meters")
 

@@ -1,4 +1,4 @@
-"""What somebody meets who runs the server: a second one, its limits, a charger's secrets in the store."""
+"""What somebody meets who runs the server: a second one, a killed one, its limits."""
 
 from __future__ import annotations
 

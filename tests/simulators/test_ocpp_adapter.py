@@ -15,6 +15,7 @@ class Talker(Dialogue16):
 
     def __init__(self, **options: object) -> None:
         self.said: list[str] = []
+        self.spoke = asyncio.Event()
         self.noticed: list[tuple[str, str | None]] = []
         self.did: list[str] = []
         super().__init__("CP-1", heard=lambda text, answer: self.noticed.append((text, answer)), **options)
@@ -22,6 +23,7 @@ class Talker(Dialogue16):
 
     async def write(self, text: str) -> None:
         self.said.append(text)
+        self.spoke.set()
 
     @answers("Reset")
     def reset(self, type: str) -> dict:  # noqa: A002
@@ -35,8 +37,7 @@ class Talker(Dialogue16):
 async def answered(talker: Talker, frame: str, action: str = "Heartbeat", payload: dict | None = None):
     """Ask, and let this be the answer."""
     asked = asyncio.ensure_future(talker.ask("1", action, payload or {}))
-    while not talker.said:
-        await asyncio.wait({asked}, timeout=0.001)
+    await asyncio.wait_for(talker.spoke.wait(), 5)
     await talker.take(frame)
     return await asked
 
@@ -79,8 +80,7 @@ async def test_no_answer_in_time_is_told():
 async def test_all_that_waits_fails_at_once_when_the_line_is_lost():
     talker = Talker()
     asked = [asyncio.ensure_future(talker.ask(str(number), "Heartbeat", {})) for number in range(3)]
-    while not talker.said:
-        await asyncio.wait(asked, timeout=0.001)
+    await asyncio.wait_for(talker.spoke.wait(), 5)
     talker.lose()
     results = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 1)
     assert [type(result) for result in results] == [LinkLost] * 3

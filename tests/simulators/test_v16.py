@@ -491,6 +491,16 @@ async def test_a_profile_may_be_rejected_or_accepted_without_effect():
             assert scene.station.model.limit_a(1) is None
 
 
+async def test_a_local_limit_holds_and_1_6_has_no_words_for_it():
+    async with online() as scene:
+        await scene.charging()
+        before = len(scene.central.calls)
+        scene.station.external.limit(1, 7.0)
+        assert scene.station.model.limit_a(1) == 7
+        await scene.central.first("MeterValues")
+        assert {action for action, _ in scene.central.calls[before:]} <= {"MeterValues", "Heartbeat"}
+
+
 async def test_a_station_without_smart_charging_says_so():
     async with online(rules={"supported": False}) as scene:
         with pytest.raises(NotSupportedError):

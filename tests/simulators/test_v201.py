@@ -348,3 +348,24 @@ async def test_an_unanswered_boot_is_repeated():
     ) as scene:
         await scene.central.first("StatusNotification")
         assert len(scene.central.told("BootNotification")) == 2
+
+
+# Limits of others
+
+
+async def test_a_local_limit_holds_is_told_and_is_reported_until_it_is_lifted():
+    async with online() as scene:
+        await scene.charging()
+        scene.station.external.limit(0, 9.0, "SO")
+        told = await scene.central.first("NotifyChargingLimit")
+        assert told["chargingLimit"] == {"chargingLimitSource": "SO", "isGridCritical": True}
+        assert told["chargingSchedule"][0]["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 9.0}]
+        await scene.until(lambda: scene.station.catch_up() and scene.station.model.offered_a(1) == 9)
+        asked = {"chargingLimitSource": ["SO"]}
+        answer = await scene.central.ask("GetChargingProfiles", request_id=1, charging_profile=asked)
+        assert answer.status == "Accepted"
+        report = await scene.central.first("ReportChargingProfiles")
+        assert report["chargingProfile"][0]["chargingProfilePurpose"] == "ChargingStationExternalConstraints"
+        scene.station.external.lift(0, "SO")
+        assert (await scene.central.first("ClearedChargingLimit")) == {"chargingLimitSource": "SO"}
+        assert scene.station.model.limit_a(1) is None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from balancer.observations import Capability, CapSet
 from balancer.site import EvseKey, Site
 from tests.balancer.virtual.charger import Car, Foreign
+from tests.balancer.virtual.measuring import Timing
 from tests.balancer.virtual.network import Fate
 from tests.balancer.virtual.sites import alike
-from tests.balancer.virtual.world import Timing, World
+from tests.balancer.virtual.world import World
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,22 @@ class Faults:
     boots: int = 1
     """Of stations that keep their profiles."""
     crashes: int = 1
+    watts: bool = True
+    """Some chargers take watts only."""
     base_steps: int = 0
     cap_steps: int = 0
     meter_outages: int = 0
     forgetful_boots: int = 0
     foreign: int = 0
     disobedience: int = 0
+    site_changes: int = 0
 
 
 CALM = Faults()
 """No event after which an overload would be excused: nothing at all may flow too much."""
-WILD = Faults(base_steps=3, cap_steps=2, meter_outages=1, forgetful_boots=1, foreign=1, disobedience=1)
+WILD = Faults(
+    base_steps=3, cap_steps=2, meter_outages=1, forgetful_boots=1, foreign=1, disobedience=1, site_changes=1
+)
 
 
 def random_fate(random: Random, share: float) -> Fate:
@@ -55,7 +61,7 @@ def random_fate(random: Random, share: float) -> Fate:
 
 
 def random_car(random: Random) -> Car:
-    """A car of one to three phases whose appetite changes, also to nothing and back."""
+    """A car of one to three phases whose appetite changes, also to nothing and back, at once or in no time at all."""
     plan = [(0.0, random.choice([0.0, 8.0, 16.0, 32.0]))]
     while random.random() < 0.75:
         plan.append(
@@ -77,12 +83,13 @@ def random_world(random: Random, site: Site, faults: Faults, timing: Timing | No
             leases=random.random() < 0.85,
             clock_error_s=random.choice([0.0, 2.0, 20.0]),
             obeys_within_s=random.choice([2.0, 10.0, 10.0, 20.0]),
+            in_watts=faults.watts and evse.supply == "AC" and random.random() < 0.15,
         )
     world = World(
         site,
         capabilities=capabilities,
         keeps_profiles=lambda _: random.random() < 0.5,
-        timing=timing,
+        timing=timing or Timing(apart=random.random() < 0.5, late_s=random.choice([0.0, 0.0, 4.0])),
         chance=lambda: random_fate(random, faults.bad_calls),
     )
     world.keep_history = False
@@ -90,6 +97,8 @@ def random_world(random: Random, site: Site, faults: Faults, timing: Timing | No
         capability = capabilities[charger.evse.key]
         charger.clock_error_s = random.choice([-1.0, 0.0, 1.0]) * capability.clock_error_s
         charger.reaction_s = random.uniform(0.0, capability.obeys_within_s)
+        charger.offers_late = random.random() < 0.3
+        charger.in_watts = capability.in_watts
     return world
 
 
@@ -99,7 +108,6 @@ class Chaos:
     def __init__(self, random: Random, world: World, faults: Faults) -> None:
         """Let `faults` happen to `world`."""
         self.random, self.world, self.faults = random, world, faults
-        self._cap_floor_a = max((sum(evse.failsafe_a for evse in world.site.evses)), 0.0)
         kinds: list[tuple[Callable[[], None], int]] = [
             (self._plug, 8),
             (self._unplug, 3),
@@ -112,6 +120,7 @@ class Chaos:
             (self._boot_forgetting, faults.forgetful_boots),
             (self._foreign, faults.foreign),
             (self._disobey, faults.disobedience),
+            (self._change_site, faults.site_changes),
         ]
         self._kinds = [kind for kind, weight in kinds for _ in range(weight)]
 
@@ -200,8 +209,10 @@ class Chaos:
 
     def _meter_outage(self) -> None:
         meter = self.random.choice(self.world.site.meters).id
-        self.world.silence(meter)
-        self.world.agenda.after(self.random.uniform(1.0, 200.0), lambda: self.world.unsilence(meter))
+        self.world.measuring.silence(meter)
+        self.world.agenda.after(
+            self.random.uniform(1.0, 200.0), lambda: self.world.measuring.unsilence(meter)
+        )
 
     def _foreign(self) -> None:
         key = self._key()
@@ -218,3 +229,17 @@ class Chaos:
     def _disobey(self) -> None:
         key = self._key()
         self.world.disobey(key, disobeys=not self.world.charger(key).disobeys)
+
+    def _change_site(self) -> None:
+        """Rewire a board: another rating for it, as far as the failsafes still fit."""
+        site = self.world.site
+        boards = [node for node in site.nodes if node.parent is not None]
+        if not boards or self.world.host.controller is None:
+            return
+        board = self.random.choice(boards)
+        held_a = sum(evse.failsafe_a for evse in site.below(board.id))
+        rating_a = max(held_a, float(self.random.randint(6, 48)))
+        nodes = tuple(
+            replace(node, rating_a=alike(rating_a)) if node is board else node for node in site.nodes
+        )
+        self.world.rewire(replace(site, nodes=nodes))

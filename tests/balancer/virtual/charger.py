@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from balancer.observations import Verdict
 from balancer.orders import InstallFailsafe, Order, SetLimit
 from balancer.site import Evse
-from balancer.units import NO_AMPERES, Amperes
+from balancer.units import NO_AMPERES, Amperes, dc_input_current_a
 
 LEAST_PILOT_A = 6.0
 """Below it no AC car charges (IEC 61851-1)."""
@@ -53,7 +53,12 @@ class Charger:
     clock_error_s: float = 0.0
     """Its clock is that much ahead."""
     reaction_s: float = 0.0
-    """How long the current may stay high after a lower limit was applied; it never rises above that in the meantime."""
+    """How long the current may stay high after a lower limit was applied."""
+    offers_late: bool = False
+    """It goes on offering the old limit for `reaction_s`, so that a car may even draw more in that time."""
+    in_watts: bool = False
+    """It takes limits in watts, and shares them among the phases that the car uses."""
+    volts: float = 230.0
     rejects: bool = False
     """It says no to every limit (but keeps what it has)."""
     disobeys: bool = False
@@ -81,6 +86,15 @@ class Charger:
     _asleep_until_s: float = -math.inf
 
     @property
+    def full_a(self) -> float:
+        """What its hardware can draw, per phase."""
+        if self.evse.max_power_w is None:
+            return self.evse.max_a
+        return min(
+            self.evse.max_a, dc_input_current_a(self.evse.max_power_w, self.volts, self.evse.efficiency)
+        )
+
+    @property
     def current_a(self) -> Amperes:
         """What it draws on each phase of the site."""
         if self.car is None or self.draw_a == 0.0:
@@ -92,13 +106,16 @@ class Charger:
 
     def allowed_a(self, now_s: float) -> float:
         """Return the limit that its profiles and its hardware make now."""
-        limit_a = self.evse.max_a
-        ours_a = self.evse.max_a if self.default_a is None else self.default_a
+        limit_a = self.full_a
+        shares = max(1, self._phases) if self.in_watts else 1
+        ours_a = limit_a if self.default_a is None else self.default_a / shares
         if self.running is not None and self.transaction == self.running.transaction:
             since_s = now_s + self.clock_error_s - self.running.start_s
             if since_s >= 0:
                 lease_s = math.inf if self.running.lease_s is None else self.running.lease_s
-                ours_a = self.running.limit_a if since_s < lease_s else self.running.failsafe_a
+                total_a = self.running.total_a if self.in_watts else None
+                running_a = self.running.limit_a if total_a is None else total_a / shares
+                ours_a = running_a if since_s < lease_s else self.running.failsafe_a / shares
         if self.disobeys:
             return limit_a
         if self.foreign is None:
@@ -117,8 +134,10 @@ class Charger:
 
     def update(self, now_s: float) -> None:
         """Let the current follow limit and car."""
-        if self.car is not None:
-            self._phases = 1 if now_s < self.plugged_s + self.car.one_phase_s else self.car.phases
+        if self.car is None:
+            self._offer_nothing()
+            return
+        self._phases = 1 if now_s < self.plugged_s + self.car.one_phase_s else self.car.phases
         allowed_a = self.allowed_a(now_s)
         pilot_a = allowed_a if allowed_a >= min(self.evse.min_a, LEAST_PILOT_A) else 0.0
         self._fall_asleep(pilot_a, now_s)
@@ -128,7 +147,8 @@ class Charger:
         self._pilot_a, self._ceiling_a = pilot_a, max(self._ceiling_a, pilot_a)
         while self._ceilings and self._ceilings[0][0] <= now_s:
             self._ceiling_a = min(self._ceiling_a, self._ceilings.pop(0)[1])
-        self.draw_a = min(self.wants_a(now_s), max(pilot_a, min(self.draw_a, self._ceiling_a)))
+        lingers_a = self._ceiling_a if self.offers_late else min(self.draw_a, self._ceiling_a)
+        self.draw_a = min(self.wants_a(now_s), max(pilot_a, lingers_a))
 
     def _fall_asleep(self, pilot_a: float, now_s: float) -> None:
         if pilot_a == 0.0:
@@ -169,7 +189,12 @@ class Charger:
 
     def end(self) -> None:
         """End the transaction and with it its limit."""
-        self.transaction, self.car, self.running, self.draw_a = None, None, None, 0.0
+        self.transaction, self.car, self.running = None, None, None
+        self._offer_nothing()
+
+    def _offer_nothing(self) -> None:
+        """Without a car nothing flows, and no limit lingers: what takes its time is a car's coming down."""
+        self.draw_a, self._pilot_a, self._ceiling_a, self._ceilings = 0.0, 0.0, 0.0, []
 
     def boot(self, dark_until_s: float, *, forgets: bool) -> None:
         """Start anew: dark for a while; 1.6 has no duty to keep profiles (2.0.1 K01.FR.27 has)."""

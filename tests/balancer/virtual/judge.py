@@ -76,13 +76,17 @@ class Judge:
         """Note that something unforeseeable happened just now."""
         self.disturbed_s = self.world.now_s
 
+    def calm(self) -> None:
+        """Excuse nothing from now on."""
+        self.disturbed_s = -math.inf
+
     # --- the stated bound
 
     def detection_s(self) -> float:
         """How long a step of other loads may stay unseen: a meter's period, or until its silence is believed."""
         world = self.world
-        seen_s = world.timing.meter_s + world.timing.sample_s
-        if world.silent_meters:
+        seen_s = world.measuring.timing.detection_s
+        if world.measuring.silent:
             seen_s += max(world.settings.stale_factor * meter.max_age_s for meter in world.site.meters)
         return seen_s
 

@@ -74,17 +74,9 @@ def random_site(random: Random, *, measures: Literal["node_total", "other_loads"
         if station == 0 or number == 2 or random.random() < 0.7:
             station, number = station + 1, 0
         number += 1
+        key, node = EvseKey(f"CP-{station}", number), random.choice(["main", *boards])
         evses.append(
-            Evse(
-                key=EvseKey(f"CP-{station}", number),
-                node=random.choice(["main", *boards]),
-                rotation=random.choice(ROTATIONS),
-                max_a=random.choice([16.0, 32.0]),
-                step_a=random.choice([0.1, 0.1, 1.0]),
-                failsafe_a=random.choice([0.0, 0.0, 0.0, 6.0]),
-                priority=random.choice([0, 0, 1]),
-                weight=random.choice([1.0, 1.0, 2.0]),
-            )
+            _random_dc(random, key, node) if random.random() < 0.1 else _random_ac(random, key, node)
         )
     meters = [Meter(id="grid", measures=measures, fallback_a=alike(fallback_a))] if measures else []
     main_a = fallback_a + max(_held(evses, None), float(random.randint(10, 32 * count)))
@@ -101,6 +93,32 @@ def random_site(random: Random, *, measures: Literal["node_total", "other_loads"
         rating_a = max(_held(evses, board), float(random.randint(6, 48)))
         nodes.append(Node(id=board, parent="main", rating_a=alike(rating_a)))
     return make_site(nodes, evses, meters, strategy=random.choice(["fair", "priority", "first_come"]))
+
+
+def _random_ac(random: Random, key: EvseKey, node: str) -> Evse:
+    return Evse(
+        key=key,
+        node=node,
+        rotation=random.choice(ROTATIONS),
+        max_a=random.choice([16.0, 32.0]),
+        step_a=random.choice([0.1, 0.1, 1.0]),
+        failsafe_a=random.choice([0.0, 0.0, 0.0, 6.0]),
+        priority=random.choice([0, 0, 1]),
+        weight=random.choice([1.0, 1.0, 2.0]),
+    )
+
+
+def _random_dc(random: Random, key: EvseKey, node: str) -> Evse:
+    return Evse(
+        key=key,
+        node=node,
+        supply="DC",
+        rotation=(0, 1, 2),
+        min_a=0.0,
+        max_a=63.0,
+        max_power_w=random.choice([11_000.0, 22_000.0]),
+        efficiency=0.95,
+    )
 
 
 def _held(evses: Sequence[Evse], node: str | None) -> float:

@@ -13,12 +13,11 @@ from balancer.observations import (
     CapSet,
     ForeignCleared,
     ForeignProfile,
-    Measured,
-    MeterRead,
     Observation,
     OursCleared,
     SessionBegan,
     SessionEnded,
+    SiteChanged,
     StationBooted,
     StationOffline,
     StationOnline,
@@ -26,12 +25,13 @@ from balancer.observations import (
 )
 from balancer.orders import Order
 from balancer.settings import Settings
-from balancer.site import Evse, EvseKey, Meter, Site
+from balancer.site import Evse, EvseKey, Site
 from balancer.units import NO_AMPERES, Amperes, add
 from tests.balancer.virtual.agenda import Agenda
 from tests.balancer.virtual.charger import Car, Charger, Foreign
 from tests.balancer.virtual.host import Host
 from tests.balancer.virtual.judge import Judge
+from tests.balancer.virtual.measuring import Measuring, Timing
 from tests.balancer.virtual.network import Fate, Link
 
 EVERY_INSTANT_S = 5.0
@@ -51,14 +51,6 @@ class Station:
     """How many times it is starting just now; it can't connect meanwhile."""
 
 
-@dataclass
-class Timing:
-    """How often things are measured, site seconds."""
-
-    meter_s: float = 10.0
-    sample_s: float = 10.0
-
-
 class World:
     """Everything of one run. Methods are the events that a test may cause; `run` lets time pass."""
 
@@ -76,7 +68,7 @@ class World:
         self.site = site
         self.agenda = Agenda()
         self.settings = settings or Settings()
-        self.timing = timing or Timing()
+        self.measuring = Measuring(self, timing or Timing())
         self.chance = chance
         self.capabilities = dict(capabilities or {})
         self.host = Host(site, self.settings, self.agenda, self._decided)
@@ -84,7 +76,6 @@ class World:
         self.base_a: dict[str, Amperes] = {}
         """Loads of others on each node, without those of the nodes below it."""
         self.caps: dict[tuple[str, str], CapSet] = {}
-        self.silent_meters: set[str] = set()
         self.decisions: list[tuple[float, Decision]] = []
         self.orders: list[tuple[float, Order]] = []
         self.answers: list[tuple[float, Order, Verdict]] = []
@@ -116,13 +107,11 @@ class World:
         self.host.start()
         for capability in self.capabilities.values():
             self.host.tell(capability)
-        for meter in self.site.meters:
-            self._read_again(meter)
         for station in self.stations.values():
             self.boot(station.name, dark_s=0.0, away_s=0.0, forgets=True)
-            for charger in station.chargers.values():
-                self._sample_again(charger)
+        self.measuring.start()
         self.run(30.0)
+        self.judge.calm()
 
     def run(self, seconds: float) -> None:
         """Let `seconds` pass."""
@@ -224,30 +213,6 @@ class World:
             for cap in self.caps.values()
             if cap.node == node and (cap.until_s is None or self.now_s < cap.until_s)
         ]
-
-    # --- meters and samples
-
-    def _read_again(self, meter: Meter) -> None:
-        node = next(node.id for node in self.site.nodes if node.meter == meter.id)
-        if meter.id not in self.silent_meters:
-            reading = self.others_a(node)
-            if meter.measures == "node_total":
-                reading = add(reading, self.own_a(node))
-            self.host.tell(MeterRead(meter.id, self.now_s, reading))
-        self.agenda.after(self.timing.meter_s, lambda: self._read_again(meter))
-
-    def _sample_again(self, charger: Charger) -> None:
-        self.sample(charger.evse.key)
-        self.agenda.after(self.timing.sample_s, lambda: self._sample_again(charger))
-
-    def sample(self, key: EvseKey) -> None:
-        """Measure a charger's current and send it, if it is charging."""
-        charger, station = self.charger(key), self.stations[key.station]
-        if charger.transaction is None or not station.link.carries or not station.link.known_open:
-            return
-        charger.update(self.now_s)
-        wants = False if charger.wants_a(self.now_s) == 0.0 else None
-        self.host.tell(Measured(key, self.now_s, charger.current_a, wants))
 
     # --- cars
 
@@ -360,15 +325,11 @@ class World:
         if any(new > old for new, old in zip(base_a, before_a, strict=True)):
             self.judge.disturbed()
 
-    def silence(self, meter: str) -> None:
-        """Let a meter fall silent."""
-        self.silent_meters.add(meter)
-
-    def unsilence(self, meter: str) -> None:
-        """Let it speak again; what changed in the meantime is seen only now."""
-        if meter in self.silent_meters:
-            self.silent_meters.discard(meter)
-            self.judge.disturbed()
+    def rewire(self, site: Site) -> None:
+        """Change the site, with the same EVSEs."""
+        self.site = self.host.site = site
+        self.host.tell(SiteChanged(site, self.now_s))
+        self.judge.disturbed()
 
     def cap(self, cap: CapSet) -> None:
         """Set a cap, known at once."""
@@ -425,4 +386,6 @@ class World:
         charger = self.charger(key)
         if charger.disobeys:
             charger.disobeyed_s = self.now_s
+        elif disobeys:
+            self.judge.disturbed()
         charger.disobeys = disobeys
