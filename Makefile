@@ -47,8 +47,10 @@ demo: $(VENV)/.main ## start a server that any charger on the network may connec
 
 test: programs $(VENV)/.test lint unit ## lint, types, import directions, all tests with coverage (at most 15 minutes)
 
+# The same examples at every run: a red run is about the change; the search for the unknown is soak's.
 unit: $(VENV)/.test
-	@$(BIN)/python -m pytest --cov --cov-report=term
+	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 \
+	    --dist=worksteal --cov --cov-report=term
 	@echo "Branch coverage of the domain, of the protocol core and of the balancer must be 100 %:"
 	@$(BIN)/coverage report --include='csms/domain/*' --fail-under=100
 	@$(BIN)/coverage report --include='csms/ocpp/rpc/*' --fail-under=100

@@ -152,11 +152,13 @@ class _Queue:
         """Return why the others wait; rows from `groups_from` on are exclusive groups."""
         theirs = self._entries.only(~taken[self._entries.car])
         firsts, _ = segments(theirs.car)
-        # The first row without room; without any (room is kept for somebody) simply its first.
+        # The first row without room. Without any, room is kept for somebody: on its first circuit, if it has one,
+        # for nobody of its group need charge.
         position = np.arange(len(theirs.car))
         position[theirs.coefficient <= self._left[theirs.row] + ROOM_A] = len(position)
         blocking = np.minimum.reduceat(position, firsts) if len(firsts) else firsts
-        rows = theirs.row[np.where(blocking < len(position), blocking, firsts)]
+        has_circuit = (theirs.row[firsts] >= groups_from) & (np.diff(firsts, append=len(position)) > 1)
+        rows = theirs.row[np.where(blocking < len(position), blocking, firsts + has_circuit)]
         cars = theirs.car[firsts]
         held = self._entries.only(taken[self._entries.car])
         in_turn = np.zeros(len(self._slack), dtype=bool)

@@ -33,7 +33,7 @@ class ReasonKind(enum.Enum):
     WAITING = "waiting"
     """It waits for its turn at `node` and `phase`, or rests after one."""
     EXCLUSIVE = "exclusive"
-    """Another EVSE of its exclusive group charges."""
+    """Another EVSE of its exclusive group charges, or has its turn first."""
     # What follows is said by the controller, which knows what the allocation doesn't.
     RECLAIMED = "reclaimed"
     """It did not use what it had."""

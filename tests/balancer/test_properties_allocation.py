@@ -276,6 +276,8 @@ def is_true(
         case ReasonKind.WAITING:
             return limit_a == 0.0 and (reason.until_s is None or reason.until_s >= snapshot.now_s)
         case ReasonKind.EXCLUSIVE:
-            return limit_a == 0.0 and shut_out(snapshot, session, currents_a)
+            return limit_a == 0.0 and (
+                shut_out(snapshot, session, currents_a) or room_is_kept(snapshot, session, currents_a)
+            )
         case _:
             return False  # all others are the controller's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from typing import Any
 
@@ -36,13 +37,14 @@ def waiting(ago_s: float, *, paused: bool = False) -> Turn:
     return Turn(waiting_since_s=NOW_S - ago_s, paused=paused)
 
 
-def moment(*cars: Session, free_a: float = 6.0, group: str | None = None) -> Snapshot:
+def moment(*cars: Session, free_a: float = 6.0, groups: tuple[str | None, ...] = ()) -> Snapshot:
     site = Site.parse(
         {
             "id": "depot",
             "nodes": [{"id": "main", "rating_a": 63}],
             "evses": [
-                {"station": one.evse.station, "node": "main", "exclusive_group": group} for one in cars
+                {"station": one.evse.station, "node": "main", "exclusive_group": group}
+                for one, group in itertools.zip_longest(cars, groups)
             ],
         }
     )
@@ -183,6 +185,16 @@ def test_while_the_first_in_the_queue_is_overtaken_nobody_behind_it_begins():
     assert found["CP-C"].reason.kind is ReasonKind.WAITING
 
 
+def test_a_car_that_must_not_overtake_is_not_said_to_be_shut_out_by_its_group_which_is_idle():
+    """Found by chance."""
+    big = car("CP-BIG", waiting(1_200.0), min_a=12.0)
+    cars = (big, car("CP-A", charging(500.0, 600.0)), car("CP-C", waiting(50.0)))
+    found = grants(moment(*cars, free_a=12.0, groups=("g", None, "g")))
+    assert {name for name, grant in found.items() if grant.limit_a > 0} == {"CP-A"}
+    assert found["CP-C"].reason.kind is ReasonKind.WAITING
+    assert found["CP-C"].reason.node == "main"
+
+
 # --- classes
 
 
@@ -205,19 +217,19 @@ def test_under_first_come_nobody_takes_turns():
 
 def test_of_a_group_the_one_that_charges_keeps_its_turn():
     cars = (car("CP-A", waiting(100.0)), car("CP-B", charging(500.0)))
-    found = grants(moment(*cars, free_a=63.0, group="post"))
+    found = grants(moment(*cars, free_a=63.0, groups=("post",) * len(cars)))
     assert found["CP-B"].limit_a == 32.0
     assert found["CP-A"] == Grant(0.0, Reason(ReasonKind.EXCLUSIVE, until_s=NOW_S + 400.0))
 
 
 def test_a_group_takes_turns():
     cars = (car("CP-A", waiting(100.0)), car("CP-B", charging(900.0)))
-    assert who_charges(moment(*cars, free_a=63.0, group="post")) == {"CP-A"}
+    assert who_charges(moment(*cars, free_a=63.0, groups=("post",) * len(cars))) == {"CP-A"}
 
 
 def test_alone_in_a_group_is_as_good_as_without():
     cars = (car("CP-A"), car("CP-B", demand_a=0.0))
-    assert who_charges(moment(*cars, free_a=63.0, group="post")) == {"CP-A"}
+    assert who_charges(moment(*cars, free_a=63.0, groups=("post",) * len(cars))) == {"CP-A"}
 
 
 def test_a_car_without_minimum_does_not_hold_its_group_for_nothing():
@@ -226,6 +238,6 @@ def test_a_car_without_minimum_does_not_hold_its_group_for_nothing():
         car("CP-A", min_a=0.0, step_a=1.0, demand_a=0.5, turn=waiting(100.0)),
         car("CP-B", min_a=0.0, step_a=1.0, turn=waiting(10.0)),
     )
-    found = grants(moment(*cars, free_a=63.0, group="post"))
+    found = grants(moment(*cars, free_a=63.0, groups=("post",) * len(cars)))
     assert found["CP-A"] == Grant(0.0, Reason(ReasonKind.DEMAND_MET))
     assert found["CP-B"].limit_a == 32.0
