@@ -60,6 +60,8 @@ class Account:
     foreign_a: float | None = None
     """What somebody else's profile may raise it to."""
     foreign_cap_a: float | None = None
+    hold: Claim | None = None
+    """What is held for a session that was let start and has not begun, at least until the station is back."""
     confirmed_s: float = -math.inf
     """When the running limit was confirmed last."""
     lowering_since_s: float | None = None
@@ -89,6 +91,30 @@ class Account:
         )
 
     @property
+    def is_shut(self) -> bool:
+        """Whether nobody can charge there without our consent: what it would be allowed does not matter."""
+        nobody = self.session is None and self.owner is None
+        return self.capability.gated and nobody and not self.quarantined
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a car is there, or may begin at any moment."""
+        return self.session is not None or self.hold is not None
+
+    @property
+    def start_a(self) -> float:
+        """What must be free for a session to start there: all that it may count at, and the least that charges."""
+        if self.quarantined or not (self.capability.movable and self.failsafe_proven):
+            return self.full_a
+        always_a = max(self.counted_failsafe_a, self.wanted_failsafe_a, self.foreign_a or 0.0)
+        return min(max(always_a, self.evse.min_a), self.full_a)
+
+    @property
+    def wanted_failsafe_a(self) -> float:
+        """What its failsafe should be."""
+        return max(self.evse.failsafe_a, self.capability.failsafe_at_least_a)
+
+    @property
     def counted_failsafe_a(self) -> float:
         """The highest failsafe that it may have, amperes per phase."""
         worst_a = max(self.failsafe_a or 0.0, self.failsafe_unanswered_a)
@@ -106,6 +132,8 @@ class Account:
 
     def ceiling_a(self, now_s: float) -> float:
         """Return the highest limit per phase that may be in force at `now_s`, however slowly it obeys."""
+        if self.is_shut:
+            return 0.0
         if self.doubtful:
             return self.full_a
         return min(self.allowed_a(now_s), self.full_a)
@@ -198,6 +226,9 @@ class Account:
 
     def _on_paper(self, now_s: float) -> Amperes:
         """Return what it may draw once it obeys."""
+        if self.is_shut:
+            held_a = 0.0 if self.hold is None else min(self.hold.limit_a, self.full_a)
+            return on_phases(held_a, self.evse.phases)
         return on_phases(self.full_a, self.evse.phases) if self.doubtful else self._told(now_s)
 
     def _told(self, now_s: float) -> Amperes:
@@ -298,8 +329,10 @@ class Account:
     # --- the station's connection
 
     def connected(self) -> None:
-        """Note a fresh connection: nothing is verified by it."""
+        """Note a fresh connection: nothing is verified by it; who began meanwhile is told soon."""
         self.online = True
+        if self.hold is not None:
+            self.hold = replace(self.hold, until_s=None)
         self._doubt()
 
     def disconnected(self) -> None:
@@ -335,6 +368,11 @@ class Account:
 
     # --- sessions
 
+    def let_start(self, limit_a: float, now_s: float) -> None:
+        """Hold `limit_a` for a session until it begins, or for long enough; what was held already stays."""
+        held_a = 0.0 if self.hold is None else self.hold.limit_a
+        self.hold = Claim(max(held_a, limit_a), 0.0, until_s=now_s + self.settings.start_hold_s)
+
     def began(self, transaction: str, at_s: float) -> None:
         """Note that a transaction runs; one that we didn't know starts at the failsafe."""
         if transaction != self.owner:
@@ -358,7 +396,7 @@ class Account:
         self.phases, self.phases_proven = self.evse.phases, False
 
     def _forget_running(self) -> None:
-        self.running = self.unanswered = self.owner = None
+        self.running = self.unanswered = self.owner = self.hold = None
         self.running_proven = True
         self.settlings.clear()
         self.obedience.car_left()
@@ -396,6 +434,12 @@ class Account:
     def settle(self, now_s: float) -> bool:
         """Drop what has surely come down by `now_s`; tell whether a quarantine without a car ended."""
         seen = self.obedience
+        if self.hold is not None and self.online:
+            # While the station was away nothing was told: what began then is told now.
+            if self.hold.until_s is None:
+                self.let_start(0.0, now_s)
+            elif now_s >= self.hold.until_s:
+                self.hold = None
         if self.settlings:
             may_a = self._on_paper(now_s)
             self.settlings = [
@@ -417,6 +461,8 @@ class Account:
     def next_s(self, now_s: float) -> float:
         """Return when after `now_s` the exposure changes by itself; `inf` if never."""
         times_s = [settling.until_s for settling in self.settlings]
+        if self.hold is not None and self.hold.until_s is not None:
+            times_s.append(self.hold.until_s)
         for claim in self.claims():
             if claim.until_s is not None and claim.lease_end_s is not None:
                 times_s += [claim.lease_end_s, claim.until_s]

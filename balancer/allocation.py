@@ -181,6 +181,17 @@ class _Shares:
         ranks = np.empty_like(room)
         ranks[np.argsort(preference, kind="stable")] = np.arange(len(room))
         self._currents += hand_out(entries, slack, cars.steps, room, ranks) * cars.steps
+        self._explain(entries, slack)
+
+    def _explain(self, entries: Entries, slack: Floats) -> None:
+        """Name the first row that has no room for another step where the one that was full before rounding has."""
+        needs = entries.coefficient * self._cars.steps[entries.car]
+        blocking = entries.only(needs > slack[entries.row] + ROOM_A)
+        stands = np.zeros(len(self._bottlenecks), dtype=bool)
+        stands[blocking.car[blocking.row == self._bottlenecks[blocking.car]]] = True
+        firsts, _ = segments(blocking.car)
+        found = firsts[~stands[blocking.car[firsts]]]
+        self._bottlenecks[blocking.car[found]] = blocking.row[found]
 
     def _serve_one_by_one(self, entries: Entries, slack: Floats, order: Indices) -> None:
         """Let each car take all it can; `order` says whose entries come first (the numbers of their runs)."""

@@ -59,6 +59,11 @@ class _Line:
     others: deque[_Sample] = field(default_factory=lambda: deque[_Sample](maxlen=8 * KEPT))
     """The loads of others that are proven, oldest first."""
 
+    @property
+    def heard_s(self) -> float:
+        """From when on it is silent: its newest reading, or while there is none when it began to be listened to."""
+        return self.since_s if self.last_s == -math.inf else self.last_s
+
 
 class BaseLoad:
     """Keeps the readings of a site's meters and the samples of its EVSEs, and says what others draw.
@@ -150,14 +155,14 @@ class BaseLoad:
         times_s: list[float] = []
         for line in self._lines.values():
             age_s = line.meter.max_age_s
-            since_s = max(line.last_s, line.since_s)
-            times_s += [since_s + age_s, since_s + age_s * self._settings.stale_factor]
+            heard_s = line.heard_s
+            times_s += [heard_s + age_s, heard_s + age_s * self._settings.stale_factor]
             if line.others:
                 times_s += [other.at_s + hold_s for other in line.others if other != line.others[-1]]
         return min((time_s for time_s in times_s if time_s > now_s), default=math.inf)
 
     def _of(self, line: _Line, node: Node, view: _View) -> Base:
-        age_s = view.now_s - max(line.last_s, line.since_s)
+        age_s = view.now_s - line.heard_s
         if age_s >= line.meter.max_age_s * self._settings.stale_factor:
             fallback_a = highest(line.meter.fallback_a, NO_AMPERES)
             return Base(fallback_a, fallback_a, is_stale=False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from balancer.allocation import Grant, Reason, ReasonKind, allocate
+from balancer.base_load import Base
+from balancer.caps import Bound
 from balancer.decision import Alarm, AlarmKind, Decision
 from balancer.dispatch import Dispatch, Dispatched
 from balancer.intake import Intake
@@ -19,10 +21,11 @@ from balancer.rotation import next_turn
 from balancer.scene import Scene, is_reachable, session_of
 from balancer.settings import Settings
 from balancer.site import EvseKey, Site
+from balancer.starts import let_start, make_room
 from balancer.targets import Allocate, allot
 from balancer.units import Amperes, PhaseUse, add
 
-__all__ = ["Alarm", "AlarmKind", "Controller", "Decision", "Explanation", "Settings"]
+__all__ = ["Alarm", "AlarmKind", "Circuit", "Controller", "Decision", "Explanation", "Settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,16 @@ class Explanation:
     is_doubtful: bool
     """It counts at its hardware's maximum."""
     is_quarantined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """What bears on one node now."""
+
+    bound: Bound
+    base: Base
+    exposure_a: Amperes
+    """What its chargers may draw at worst."""
 
 
 class Controller:
@@ -74,6 +87,7 @@ class Controller:
         self._grants: dict[EvseKey, Grant] = {}
         self._told: set[Alarm] = set()
         self._exposed_since_s: dict[str, float] = {}
+        self._last: Scene | None = None
 
     @property
     def site(self) -> Site:
@@ -97,7 +111,9 @@ class Controller:
         known.caps.expire(now_s)
         for key in known.ledger.settle(now_s):
             known.trusted(key)
-        return self._decide(self._scene(now_s))
+        scene = self._scene(now_s)
+        self._last = replace(scene, starting=make_room(scene, known.asked))
+        return self._decide(self._last)
 
     def _scene(self, now_s: float) -> Scene:
         known, ledger = self._known, self._known.ledger
@@ -124,6 +140,7 @@ class Controller:
         self._turn(scene, targets)
         room = Room(scene.site, scene.bounds, scene.bases, known.ledger.totals(scene.exposures))
         alarms = self._states(scene, room, failed=failed)
+        starts = let_start(scene, room, known.asked)
         dispatched = Dispatched.nothing()
         if not scene.observing:
             dispatched = Dispatch(scene, self._settings, room, self._new_id).give(targets)
@@ -133,7 +150,8 @@ class Controller:
         return Decision(
             orders=dispatched.orders,
             grants=self._grants,
-            exposures=known.ledger.exposures(now_s) if dispatched.orders else scene.exposures,
+            exposures=known.ledger.exposures(now_s) if dispatched.orders or starts else scene.exposures,
+            starts=starts,
             rows=known.ledger.rows(now_s),
             wake_at_s=self._wake_s(now_s, targets, dispatched),
             alarms=(*known.alarms, *alarms),
@@ -204,6 +222,17 @@ class Controller:
         ledger = self._known.ledger
         exposures = ledger.exposures(now_s)
         return add(ledger.totals(exposures)[node], self._known.bases(now_s, exposures)[node].seen_a)
+
+    def circuits(self) -> dict[str, Circuit]:
+        """Return what bears on each node as of the last step, its orders included; before the first step nothing."""
+        if self._last is None:
+            return {}
+        ledger = self._known.ledger
+        totals = ledger.totals(ledger.exposures(self._now_s))
+        return {
+            node: Circuit(bound, self._last.bases[node], totals[node])
+            for node, bound in self._last.bounds.items()
+        }
 
     def explain(self, key: EvseKey) -> Explanation:
         """Return what bears on an EVSE of the site as of the last step; KeyError for others."""

@@ -51,6 +51,8 @@ class Decision:
     """What each EVSE of the site may draw per phase, and why not more."""
     exposures: Mapping[EvseKey, Amperes] = field(default_factory=dict[EvseKey, Amperes])
     """What each may draw at worst, these orders included."""
+    starts: Mapping[EvseKey, bool] = field(default_factory=dict[EvseKey, bool])
+    """Of who asked to start, whether there is room for it: consent may be given once `rows` are durable."""
     rows: tuple[ExposureRow, ...] = ()
     wake_at_s: float
     """When to step again if nothing is observed; `inf`: never."""

@@ -116,14 +116,15 @@ class Dispatch:
 
     def _install(self, account: Account) -> None:
         """Install the failsafe where it isn't proven to be what it should be."""
-        wanted_a = account.evse.failsafe_a
+        wanted_a = account.wanted_failsafe_a
         proven = account.failsafe_proven and not account.failsafe_unanswered_a
         if (proven and account.failsafe_a == wanted_a) or account.is_installing(wanted_a):
             return
         if self._waits(account.installing.again_s):
             return
         before_a = account.exposure(self._now_s)
-        raises = not account.doubtful and wanted_a > account.counted_failsafe_a
+        counts = not (account.doubtful or account.is_shut)
+        raises = counts and wanted_a > account.counted_failsafe_a
         room_a = self._room.most(account.evse.key, before_a, account.evse.phases).limit_a
         if raises and room_a < wanted_a - EPSILON_A:
             return
@@ -191,7 +192,7 @@ class Dispatch:
         """Note since when an EVSE may have more than it should, or should have been proven."""
         visit = self._scene.visits.get(account.evse.key)
         target_a = 0.0 if visit is None else visit.target_a
-        should_a = max(target_a, account.evse.failsafe_a)
+        should_a = max(target_a, account.wanted_failsafe_a)
         if account.ceiling_a(self._now_s) <= should_a + EPSILON_A:
             account.lowering_since_s = None
         elif account.lowering_since_s is None:
@@ -215,7 +216,7 @@ class Dispatch:
             evse=account.evse.key,
             transaction=visit.transaction,
             limit_a=limit_a,
-            failsafe_a=account.evse.failsafe_a,
+            failsafe_a=account.wanted_failsafe_a,
             lease_s=lease_s,
             start_s=self._now_s - self._settings.start_back_s,
             raises=raises,
@@ -238,7 +239,7 @@ class Dispatch:
         running = account.running
         if running is None or account.doubtful or limit_a >= running.limit_a - EPSILON_A:
             return lease_s, True
-        if account.evse.failsafe_a > running.after_a or account.believed_a(self._now_s) < running.limit_a:
+        if account.wanted_failsafe_a > running.after_a or account.believed_a(self._now_s) < running.limit_a:
             return lease_s, True
         if running.lease_end_s is None:
             return lease_s, False

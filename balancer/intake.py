@@ -24,6 +24,8 @@ from balancer.observations import (
     SessionBegan,
     SessionEnded,
     SiteChanged,
+    StartAsked,
+    StartOver,
     StationBooted,
     StationOffline,
     StationOnline,
@@ -48,6 +50,8 @@ class Intake:
         self.base = BaseLoad(site, settings, now_s)
         self.caps = Caps()
         self.visits: dict[EvseKey, Visit] = {}
+        self.asked: dict[EvseKey, bool] = {}
+        """Who asked to start, the first one first; True: was let."""
         self.now_s = now_s
         self.alarms: list[Alarm] = []
         self._online: set[str] = set()
@@ -132,6 +136,8 @@ class Intake:
         observation: Capability
         | SessionBegan
         | SessionEnded
+        | StartAsked
+        | StartOver
         | Measured
         | ForeignProfile
         | ForeignCleared
@@ -144,6 +150,8 @@ class Intake:
                 self._began(account, observation)
             case SessionEnded():
                 self._ended(account, observation.transaction)
+            case StartAsked() | StartOver():
+                self._start(account, asked=isinstance(observation, StartAsked))
             case Measured():
                 self._measured(account, observation)
             case ForeignProfile():
@@ -153,6 +161,17 @@ class Intake:
             case _:
                 account.lost_profiles()
 
+    def _start(self, account: Account, *, asked: bool) -> None:
+        """Let somebody wait for consent; who asks again keeps the place, and what is held is held for longer."""
+        key = account.evse.key
+        if not asked:
+            self.asked.pop(key, None)
+            account.hold = None
+        elif key not in self.visits:
+            self.asked[key] = False
+            if account.hold is not None:
+                account.let_start(0.0, self.now_s)
+
     def _began(self, account: Account, began: SessionBegan) -> None:
         key = account.evse.key
         visit = self.visits.get(key)
@@ -161,6 +180,7 @@ class Intake:
             return
         if visit is not None:
             self._ended(account, visit.transaction)
+        self.asked.pop(key, None)
         account.began(began.transaction, began.at_s)
         visit = new_visit(
             account.evse, self.settings, began.transaction, began.at_s, began.priority, began.weight

@@ -10,7 +10,19 @@ from balancer.orders import ExposureRow
 
 
 def row_of(account: Account, now_s: float) -> ExposureRow:
-    """Return what to keep: at no time from `now_s` on less than the exposure, should nothing more be heard."""
+    """Return what to keep: at no time from `now_s` on less than the exposure, should nothing more be heard.
+
+    Whoever was let start and has not begun is kept as a limit with an end and without a transaction. Whether
+    the EVSE is gated is not kept: until somebody says so again it counts as any other.
+    """
+    row = _without_hold(account, now_s)
+    if account.hold is None:
+        return row
+    worst_a = max(row.worst_a, account.hold.limit_a)
+    return replace(row, worst_a=worst_a, worst_until_s=account.hold.until_s)
+
+
+def _without_hold(account: Account, now_s: float) -> ExposureRow:
     key, owner = account.evse.key, account.owner
     if account.lasting_doubt:
         return ExposureRow(key, owner, account.full_a, None, account.full_a)
@@ -36,10 +48,13 @@ def row_of(account: Account, now_s: float) -> ExposureRow:
 def restore(account: Account, row: ExposureRow) -> None:
     """Begin with what was kept; to be proven when the station connects."""
     account.blank = False
-    account.lasting_doubt = row.worst_until_s is None and row.after_a >= account.full_a
+    holds = row.transaction is None and row.worst_until_s is not None
+    account.lasting_doubt = row.after_a >= account.full_a and (holds or row.worst_until_s is None)
     account.failsafe_proven = not account.lasting_doubt
     # Doubt is no failsafe: counted as one it would pass for current that is the car's anyway.
     account.failsafe_a = None if account.lasting_doubt else min(row.after_a, account.full_a)
     account.owner = row.transaction
+    if holds:
+        account.hold = Claim(row.worst_a, 0.0, until_s=row.worst_until_s)
     if row.worst_a > row.after_a or row.transaction is not None:
         account.running = Claim(row.worst_a, row.after_a, row.worst_until_s, row.worst_until_s, row.total_a)

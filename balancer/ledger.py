@@ -116,7 +116,7 @@ class Ledger:
         trusted = [key for key, account in self._accounts.items() if account.settle(now_s)]
         for key, account in list(self._gone.items()):
             account.settle(now_s)
-            if account.session is None or (not account.doubtful and account.exposure(now_s) == NO_AMPERES):
+            if not account.is_taken or (not account.doubtful and account.exposure(now_s) == NO_AMPERES):
                 del self._gone[key], self._gone_paths[key]
         return trusted
 
@@ -149,7 +149,7 @@ class Ledger:
             else:
                 account.rewire(evse, full_current_a(evse, site.nominal_voltage_v))
             self._accounts[evse.key] = account
-        self._gone = {key: account for key, account in left.items() if account.session is not None}
+        self._gone = {key: account for key, account in left.items() if account.is_taken}
         self._gone_paths = {key: self._surviving(places[key]) for key in self._gone}
 
     def _surviving(self, path: tuple[str, ...]) -> tuple[str, ...]:

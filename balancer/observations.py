@@ -63,6 +63,10 @@ class Capability:
     """Its settle time: how long after its answer it may still draw the old limit."""
     in_watts: bool = False
     """True: it takes limits in watts only, and nobody knows how it shares them among its phases."""
+    failsafe_at_least_a: float = 0.0
+    """The least failsafe that it takes; reserved for it even where the site wants less."""
+    gated: bool = False
+    """True: nobody starts there without our consent, so that without a session it counts at 0 A."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,22 @@ class SessionEnded:
 
     evse: EvseKey
     transaction: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartAsked:
+    """Somebody wants to start a session at a gated EVSE, and waits for our consent."""
+
+    evse: EvseKey
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartOver:
+    """He waits no more, or was let start and never did."""
+
+    evse: EvseKey
     at_s: float
 
 
@@ -178,6 +198,8 @@ Observation = (
     | Capability
     | SessionBegan
     | SessionEnded
+    | StartAsked
+    | StartOver
     | Measured
     | MeterRead
     | CapSet

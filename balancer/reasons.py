@@ -64,8 +64,10 @@ def _with_source(reason: Reason, bounds: Mapping[str, Bound]) -> Reason:
 
 def _unmoved(scene: Scene, account: Account) -> Grant:
     """Say what is kept for an EVSE that can't be moved, or has no car."""
+    if account.is_shut:
+        return Grant(max(scene.exposures[account.evse.key]), Reason(ReasonKind.START_GATE))
     idle = account.evse.key not in scene.visits
-    failsafe_a = account.evse.failsafe_a if scene.observing else account.counted_failsafe_a
+    failsafe_a = account.wanted_failsafe_a if scene.observing else account.counted_failsafe_a
     worst_a = max(scene.exposures[account.evse.key])
     if idle and (scene.observing or worst_a <= failsafe_a + EPSILON_A):
         return Grant(failsafe_a, Reason(ReasonKind.FAILSAFE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from balancer.account import Account
 from balancer.base_load import Base
@@ -29,6 +29,8 @@ class Scene:
     exposures: Mapping[EvseKey, Amperes]
     late: Collection[EvseKey]
     """Who should have come down by now, or been proven, and isn't."""
+    starting: Mapping[EvseKey, float] = field(default_factory=dict[EvseKey, float])
+    """For whose start the others make room: how much of it, amperes per phase."""
 
     @property
     def observing(self) -> bool:
@@ -109,13 +111,15 @@ def _reserve(scene: Scene, key: EvseKey, session: Session | None) -> Amperes:
         return scene.exposures[key]
     account = scene.ledger[key]
     wired = account.evse.phases
+    if account.is_shut:
+        return highest(scene.exposures[key], on_phases(scene.starting.get(key, 0.0), wired))
     if session is not None:
         return on_phases(account.counted_failsafe_a, _without(wired, session.phases))
     if scene.is_moving(account):
         return on_phases(account.counted_failsafe_a, wired)
     idle = key not in scene.visits and account.foreign_a is None and not account.quarantined
     if idle and (scene.observing or (is_reachable(account) and key not in scene.late)):
-        return on_phases(max(account.evse.failsafe_a, account.counted_failsafe_a), wired)
+        return on_phases(max(account.wanted_failsafe_a, account.counted_failsafe_a), wired)
     return scene.exposures[key]
 
 

@@ -25,6 +25,8 @@ class Settings:
     """How long after a failure the same order is given again; doubled with each further failure."""
     retry_max_s: float = 300.0
     """The longest wait between attempts."""
+    start_hold_s: float = 120.0
+    """How long room is held for a session that was let start; while its station is away, for longer."""
     deadband_a: float = 0.5
     """Increases by less are not worth a message."""
     min_hold_s: float = 10.0

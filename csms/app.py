@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import structlog
 
+from csms.api.application import build
 from csms.clock import SystemClock
 from csms.domain.errors import ConfigurationError, StorageError
 from csms.domain.station import MessageLogPolicy, StationIdentity
@@ -20,10 +21,12 @@ from csms.gateway.server import Gateway, GatewayOptions
 from csms.gateway.services import Services
 from csms.gateway.socket import SocketLimits
 from csms.gateway.wheel import TimerWheel
-from csms.http.server import HttpServer, build
+from csms.http.security import Security
+from csms.http.server import HttpServer
 from csms.ocpp import v16
 from csms.ports import Clock, Policy
 from csms.settings import Settings
+from csms.sites import Sites, SitesOptions
 from csms.storage import (
     MessageLogLimits,
     SqliteStorage,
@@ -36,11 +39,12 @@ from csms.storage import (
     store_has_keys,
     token_hmac,
 )
+from csms.usecases.balancing.steps import LoopOptions
 
 _log = structlog.get_logger(__name__)
 
-TOKEN_REFRESH_S = 1.0
-"""How soon a token changed by another process (the command line) counts here; machine seconds."""
+REFRESH_S = 1.0
+"""How soon a token or site changed by another process (the command line) counts here; machine seconds."""
 SEEN_FLUSH_S = 30.0
 """How often "last heard" is written; machine seconds."""
 
@@ -54,12 +58,19 @@ async def serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
-    clock = SystemClock()
+    clock = _clock(settings)
     _allow_many_sockets()
-    async with opened_storage(settings, clock, serving=True) as (storage, secret):
+    async with (
+        opened_storage(settings, clock, serving=True) as (storage, secret),
+        contextlib.AsyncExitStack() as ending,
+    ):
         wheel = TimerWheel(clock.machine_s)
-        gateway = _gateway(settings, clock, storage, secret, wheel)
-        http = _bind_http(settings, storage)
+        sites = _sites(settings, clock, storage)
+        gateway = _gateway(settings, clock, storage, secret, wheel, sites)
+        http = _bind_http(settings, clock, storage, sites)
+        # Whatever ends the server, who writes ends before the store.
+        ending.push_async_callback(sites.stop)
+        await sites.start(gateway.directory)
         try:
             ocpp_port = await gateway.listen(settings.ocpp_host, settings.ocpp_port)
         except OSError as error:
@@ -67,9 +78,10 @@ async def serve(settings: Settings) -> int:
                 _port_problem("ocpp", settings.ocpp_host, settings.ocpp_port, error)
             ) from error
         async with asyncio.TaskGroup() as tasks:
+            timers = tasks.create_task(wheel.run())
             background = [
-                tasks.create_task(wheel.run()),
-                tasks.create_task(_every(TOKEN_REFRESH_S, storage.refresh_tokens)),
+                tasks.create_task(_every(REFRESH_S, storage.refresh_tokens)),
+                tasks.create_task(_every(REFRESH_S, sites.refresh)),
                 tasks.create_task(_every(SEEN_FLUSH_S, _as_async(gateway.flush_seen))),
             ]
             tasks.create_task(http.run())
@@ -77,11 +89,13 @@ async def serve(settings: Settings) -> int:
             _log.info("server.ready", ocpp_port=ocpp_port, http_port=http.port)
             await stop.wait()
             _log.info("server.draining", stations=len(gateway.directory))
+            for task in background:
+                task.cancel()
+            await sites.stop()
             gateway.flush_seen()
             await gateway.drain(settings.drain_timeout_s)
             http.stop()
-            for task in background:
-                task.cancel()
+            timers.cancel()
     _log.info("server.stopped")
     return 0
 
@@ -97,6 +111,7 @@ async def opened_storage(
     url = settings.database_url
     options = StoreOptions(
         samples_keep_days=settings.samples_retention_days,
+        decisions_keep_days=settings.decisions_retention_days,
         message_log=MessageLogLimits(
             keep_days=settings.message_log_days, file_bytes=settings.message_log_bytes
         ),
@@ -110,8 +125,27 @@ async def opened_storage(
             await storage.close()
 
 
+def _clock(settings: Settings) -> SystemClock:
+    start = settings.site_clock_start
+    start_us = None if start is None else int(start.timestamp() * 1e6)
+    return SystemClock(speed=settings.site_clock_speed, start_us=start_us)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _sites(settings: Settings, clock: Clock, storage: SqliteStorage) -> Sites:
+    loop = LoopOptions(
+        speed=settings.site_clock_speed,
+        settle_s=settings.settle_s,
+        sample_interval_s=settings.sample_interval_s,
+    )
+    return Sites(storage=storage, clock=clock, new_id=_new_id, options=SitesOptions(loop=loop))
+
+
 def _gateway(
-    settings: Settings, clock: Clock, storage: SqliteStorage, secret: bytes, wheel: TimerWheel
+    settings: Settings, clock: Clock, storage: SqliteStorage, secret: bytes, wheel: TimerWheel, sites: Sites
 ) -> Gateway:
     services = Services(
         clock=clock,
@@ -124,9 +158,12 @@ def _gateway(
         ),
         tokens=storage.tokens,
         token_hmac=lambda uid, kind: token_hmac(secret, uid, kind),
-        new_id=lambda: uuid.uuid4().hex,
+        new_id=_new_id,
         next_ocpp_id=storage.next_ocpp_id,
+        feed=sites,
+        start_gate=sites.start_gate,
         call_timeout_s=settings.call_timeout_s,
+        start_gate_timeout_s=settings.start_gate_timeout_s,
     )
 
     def key_matches(identity: StationIdentity | None, presented: bytes) -> bool:
@@ -153,9 +190,19 @@ def _gateway(
     )
 
 
-def _bind_http(settings: Settings, storage: SqliteStorage) -> HttpServer:
+def _bind_http(settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites) -> HttpServer:
+    token = settings.api_token
+    application = build(
+        not_ready=storage.healthy,
+        sites=sites,
+        security=Security.of(
+            api_token=None if token is None else token.get_secret_value(),
+            allowed_hosts=settings.http_allowed_hosts,
+        ),
+        machine_s=clock.machine_s,
+    )
     try:
-        return HttpServer(build(not_ready=storage.healthy), host=settings.http_host, port=settings.http_port)
+        return HttpServer(application, host=settings.http_host, port=settings.http_port)
     except OSError as error:
         raise ConfigurationError(
             _port_problem("http", settings.http_host, settings.http_port, error)

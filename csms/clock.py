@@ -28,3 +28,7 @@ class SystemClock:
     def machine_s(self) -> float:
         """Return machine time in monotonic seconds."""
         return time.monotonic()
+
+    def seconds_until(self, at_us: int) -> float:
+        """Return the machine seconds until the moment `at_us` of site time; below 0 where it has passed."""
+        return (at_us - self.now_us()) / 1e6 / self._speed

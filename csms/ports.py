@@ -8,8 +8,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from csms.domain.answers import StationAnswer
-from csms.domain.commands import CommandResult, RawCommand
-from csms.domain.records import Record
+from csms.domain.commands import CommandResult, Priority, RawCommand
+from csms.domain.control import OrderOutcome, ProfilesTouched, StationOrder
+from csms.domain.records import CapSaved, Record
+from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
 from csms.domain.station import StationIdentity, StationState
 from csms.domain.token import Token
 from csms.domain.transaction import StartKey, Transaction
@@ -24,6 +26,10 @@ class Clock(Protocol):
 
     def machine_s(self) -> float:
         """Return machine time in monotonic seconds."""
+        ...
+
+    def seconds_until(self, at_us: int) -> float:
+        """Return the machine seconds until the moment `at_us` of site time; below 0 where it has passed."""
         ...
 
 
@@ -65,7 +71,13 @@ class OpenTransactionsOfToken(Struct, frozen=True):
     hmac: bytes
 
 
-Lookup = (
+class RoomToStart(Struct, frozen=True):
+    """Ask the balancing whether a session may start at a gated station; it may take a while, the store can't tell."""
+
+    station_id: str
+
+
+StoreLookup = (
     TransactionByStart
     | TransactionByOcppId
     | TransactionById
@@ -73,6 +85,7 @@ Lookup = (
     | TokenByHmac
     | OpenTransactionsOfToken
 )
+Lookup = StoreLookup | RoomToStart
 Found = Transaction | Token | int | None
 
 
@@ -140,7 +153,7 @@ class Storage(Protocol):
         """Return the live state of a station after everything submitted before is settled."""
         ...
 
-    async def look_up(self, station_id: str, lookup: Lookup) -> Found:
+    async def look_up(self, station_id: str, lookup: StoreLookup) -> Found:
         """Answer one look-up after everything submitted before is settled."""
         ...
 
@@ -154,6 +167,84 @@ class StationLink(Protocol):
         Raises `NotConnected` where the station has no connection on this node and `Invalid` where the
         payload breaks the schema or a central system can't send that action; nothing was sent then.
         """
+        ...
+
+    async def order(
+        self,
+        station_id: str,
+        order: StationOrder,
+        *,
+        id: str,  # noqa: A002 - as everywhere else
+        priority: Priority,
+        timeout_s: float = 10.0,
+        expires_s: float = 60.0,
+    ) -> OrderOutcome:
+        """Queue an order of the balancing and return how it ended; a station that is not connected got nothing.
+
+        Times in machine seconds: from leaving to the answer, and waiting in the queue.
+        """
+        ...
+
+    def withdraw(self, station_id: str, command_id: str) -> bool:
+        """Take back a command that still waits: it ends as not sent. False: it has left, or there is none."""
+        ...
+
+    def online(self) -> frozenset[str]:
+        """Return the stations that are connected to this node and handled."""
+        ...
+
+    def place(self, station_id: str, site_id: str | None) -> None:
+        """Let a connected station know its new site."""
+        ...
+
+    def gate(self, station_id: str, *, gated: bool) -> None:
+        """Let nobody start at a station without asking the balancing, or (False) everybody; also when it comes back."""
+        ...
+
+
+News = Record | ProfilesTouched
+
+
+class Feed(Protocol):
+    """Where news go for whoever follows: what was committed, and what happens to profiles."""
+
+    def tell(self, news: Sequence[News]) -> None:
+        """Take news, on the event loop; never waits and never raises."""
+        ...
+
+
+class SiteStore(Protocol):
+    """What the balancing reads back; it writes records like everybody else."""
+
+    async def sites(self) -> list[StoredSite]:
+        """Return all sites by their ids."""
+        ...
+
+    async def site_facts(self, site_id: str, evses: Sequence[tuple[str, int]]) -> SiteFacts:
+        """Return what is stored about a site and its EVSEs, (station, number), after all submitted before is settled."""
+        ...
+
+    async def find_site(self, site_id: str) -> StoredSite | None:
+        """Return a site."""
+        ...
+
+    async def site_versions(self) -> dict[str, tuple[int, int]]:
+        """Return of each site its revision and when it was made, cheaply.
+
+        Together they tell a site from one that had its id before.
+        """
+        ...
+
+    async def known_stations(self) -> list[KnownStation]:
+        """Return every station that is registered or that a site's configuration names, by id."""
+        ...
+
+    async def caps(self) -> list[CapSaved]:
+        """Return the caps of all sites, those that are over too."""
+        ...
+
+    async def decisions(self, site_id: str, *, after: int = 0, limit: int = 1000) -> list[LoggedDecision]:
+        """Return lines of the decision log with numbers above `after`, the oldest first."""
         ...
 
 

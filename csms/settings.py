@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import ipaddress
 import os
@@ -10,12 +11,12 @@ import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from msgspec import Struct
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from csms.domain.errors import ConfigurationError
 
@@ -29,6 +30,9 @@ _TOKEN_BYTES = 24
 _TOKEN_LENGTH_MIN = 16
 _VALUE_SHOWN_MAX = 60
 _DAYS_MAX = 36_500
+_THIS_CENTURY = range(2020, 2100)
+
+_T = TypeVar("_T")
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -58,6 +62,8 @@ class Settings(BaseSettings):
     """Port of the HTTP side; 0 takes any free one."""
     api_token: SecretStr | None = None
     """What HTTP clients must present; always asked for where it is set. At least 16 characters."""
+    http_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names (`name` or `name:port`) by which a proxy on this machine reaches the HTTP side without a token."""
 
     database_url: str = "sqlite+aiosqlite:///headroom.sqlite3"
     """The store; a relative path is taken from the working folder."""
@@ -77,6 +83,8 @@ class Settings(BaseSettings):
     """How often a charger is asked to say that it lives."""
     call_timeout_s: Seconds = 30.0
     """How long a charger may take to answer a call of ours."""
+    start_gate_timeout_s: Seconds = 20.0
+    """How long somebody waits for room at a charger that can't be told 0 A, before being told to try again."""
     handshake_timeout_s: Seconds = 10.0
     """How long a new connection may take to become a WebSocket."""
     ping_interval_s: Seconds = 20.0
@@ -91,6 +99,18 @@ class Settings(BaseSettings):
     max_nesting: Annotated[int, Field(ge=8, le=256)] = 64
     """JSON nested deeper is refused."""
 
+    sample_interval_s: Annotated[int, Field(ge=1, le=3600)] = 10
+    """How often a managed charger is told to say what it draws while a car charges; site time."""
+    settle_s: Annotated[float, Field(ge=0, le=600)] = 2.0
+    """How long a charger is left alone after it connected or booted, before it is told its limits."""
+
+    demo: bool = False
+    """Permit what is only for trying out, such as a site clock of its own."""
+    site_clock_speed: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """How much faster than the machine's time the site's passes; other than 1 with `demo` only."""
+    site_clock_start: dt.datetime | None = None
+    """The moment at which the site's time begins, with its zone; with `demo` only."""
+
     message_log: Literal["all", "errors", "off"] = "all"
     """Which raw messages are kept of a charger that registers itself by connecting."""
     message_log_days: Days = 14
@@ -99,6 +119,8 @@ class Settings(BaseSettings):
     """The oldest raw messages are deleted above this size."""
     samples_retention_days: Days = 90
     """Meter samples older than this are deleted."""
+    decisions_retention_days: Days = 30
+    """Lines of the sites' decision logs older than this are deleted."""
 
     log_format: Literal["json", "console", "auto"] = "auto"
     """`auto` is console on a terminal and JSON elsewhere."""
@@ -120,7 +142,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_for_numbers(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, bool) and info.field_name != "allow_fast_heartbeat":
+        if isinstance(value, bool) and info.field_name not in {"allow_fast_heartbeat", "demo"}:
             raise _refused("can't be true or false")  # pydantic would read 1 or 0
         return value
 
@@ -129,6 +151,19 @@ class Settings(BaseSettings):
     def _named_address(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9.:_%-]+", value):
             raise _refused("must be an address or a host name, without a port or a scheme")
+        return value
+
+    @field_validator("http_allowed_hosts", mode="before")
+    @classmethod
+    def _names_with_commas(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("http_allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [name for name in value if not re.fullmatch(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?", name)]
+        if wrong:
+            raise _refused("takes names as a browser sends them: name or name:port, without a scheme")
         return value
 
     @field_validator("http_port")
@@ -175,6 +210,31 @@ class Settings(BaseSettings):
         if value < SLOWEST_REASONABLE_HEARTBEAT_S and not info.data.get("allow_fast_heartbeat", False):
             raise _refused(
                 f"must be at least {SLOWEST_REASONABLE_HEARTBEAT_S} (or set allow_fast_heartbeat = true, for a bench)"
+            )
+        return value
+
+    @field_validator("site_clock_start", mode="before")
+    @classmethod
+    def _moment_with_a_zone(cls, value: object) -> object:
+        moment = value
+        if isinstance(moment, str):
+            try:
+                moment = dt.datetime.fromisoformat(moment)
+            except ValueError:
+                moment = None
+        elif value is None:
+            return None
+        if not isinstance(moment, dt.datetime) or moment.tzinfo is None or moment.year not in _THIS_CENTURY:
+            raise _refused("must be a moment of this century with its zone, as 2027-01-01T00:00:00Z")
+        return moment.astimezone(dt.UTC)
+
+    @field_validator("site_clock_speed", "site_clock_start")
+    @classmethod
+    def _time_is_real_outside_the_demo(cls, value: _T, info: ValidationInfo) -> _T:
+        if value not in {None, 1.0} and not info.data.get("demo", False):
+            raise _refused(
+                "is for trying out: chargers and the store would take that time for real. "
+                "Remove it, or set demo = true beside a database_url that holds nothing else"
             )
         return value
 
@@ -317,6 +377,8 @@ def _as_toml(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_as_toml(item) for item in cast('list[object] | tuple[object, ...]', value))}]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(letter if letter.isprintable() else "�" for letter in text) + '"'
 

@@ -44,6 +44,8 @@ class CommandError(Struct, frozen=True):
     description: str
     details: bytes
     """JSON."""
+    ours: bool = False
+    """True: the station said nothing of the kind; its answer could not be read, so it may have meant anything."""
 
 
 class RawCommand(Struct, frozen=True, kw_only=True):

@@ -4,14 +4,29 @@
     ├── CallerError          whoever asked must ask differently
     │   ├── NotFound
     │   ├── Invalid
+    │   ├── Conflict
+    │   │   └── Outdated
     │   └── NotConnected
     └── OwnError             our side failed; asking again later may help
+        ├── Busy
         ├── StorageError
         │   └── RecordRefused
         └── ConfigurationError
 
 Each is translated once: to a CALLERROR in the gateway, to problem+json where HTTP is served.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class FieldProblem(NamedTuple):
+    """One thing that is wrong with what was sent: where (`nodes[2].rating_a.L1`), and what to do about it."""
+
+    path: str
+    message: str
 
 
 class HeadroomError(Exception):
@@ -29,6 +44,19 @@ class NotFound(CallerError):
 class Invalid(CallerError):
     """It breaks a rule; the message names the place and the remedy."""
 
+    def __init__(self, message: str, problems: Iterable[FieldProblem] = ()) -> None:
+        """Say it in one text, and where it concerns fields also one by one."""
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class Conflict(CallerError):
+    """It contradicts what is there; look again, then decide."""
+
+
+class Outdated(Conflict):
+    """What it was to change has been changed since."""
+
 
 class NotConnected(CallerError):
     """The station has no connection now."""
@@ -36,6 +64,10 @@ class NotConnected(CallerError):
 
 class OwnError(HeadroomError):
     """Our side failed."""
+
+
+class Busy(OwnError):
+    """There is no room for it now."""
 
 
 class StorageError(OwnError):

@@ -198,6 +198,116 @@ class CommandRecorded(Struct, frozen=True, gc=False):
     final_at_us: int | None
 
 
+class SiteSaved(Struct, frozen=True, gc=False):
+    """A site's newest configuration; refused unless `revision` follows the stored one (1: a new site)."""
+
+    id: str
+    revision: int
+    config: bytes
+    """JSON of the site as the REST contract has it."""
+    at_us: int
+
+
+class SiteRemoved(Struct, frozen=True, gc=False):
+    """A site is gone; refused unless `revision` is the stored one."""
+
+    id: str
+    revision: int
+
+
+class StationPlaced(Struct, frozen=True, gc=False):
+    """A station belongs to a site from now on, or to none."""
+
+    site_id: str | None
+    station_id: str
+
+
+class CapSaved(Struct, frozen=True, gc=False):
+    """A source limits a node; a newer one of the same source replaces it."""
+
+    site_id: str
+    node: str
+    source: str
+    limit_l1_a: float | None
+    limit_l2_a: float | None
+    limit_l3_a: float | None
+    limit_w: float | None
+    until_us: int | None
+    reason: str | None
+    at_us: int
+
+
+class CapRemoved(Struct, frozen=True, gc=False):
+    """A source limits a node no more."""
+
+    site_id: str
+    node: str
+    source: str
+
+
+class ExposureSaved(Struct, frozen=True, gc=False):
+    """What a restart must count an EVSE at (`balancer.orders.ExposureRow`); currents per phase."""
+
+    station_id: str
+    evse: int
+    site_id: str
+    transaction_id: str | None
+    worst_a: float
+    worst_until_s: float | None
+    after_a: float
+    total_a: float | None
+    at_us: int
+
+
+class FormSaved(Struct, frozen=True, gc=False):
+    """What was found out about how a station takes limits."""
+
+    station_id: str
+    data: bytes
+    """JSON."""
+    at_us: int
+
+
+class ModelFormSaved(Struct, frozen=True, gc=False):
+    """The same for all stations of a model, as their first guess."""
+
+    vendor: str
+    model: str
+    firmware: str
+    data: bytes
+    """JSON."""
+    at_us: int
+
+
+class ForeignSaved(Struct, frozen=True, gc=False):
+    """Somebody else's charging profile is, or may be, on an EVSE."""
+
+    station_id: str
+    evse: int
+    profile_id: int
+    limit_a: float | None
+    caps: int
+    of_transaction: int
+    at_us: int
+
+
+class ForeignRemoved(Struct, frozen=True, gc=False):
+    """It is there no more."""
+
+    station_id: str
+    evse: int
+    profile_id: int
+
+
+class DecisionLogged(Struct, frozen=True, gc=False):
+    """One step of a site's balancing, replayable; the store numbers them in commit order."""
+
+    site_id: str
+    at_us: int
+    kind: str
+    data: bytes
+
+
 Record = (
     StationRegistered
     | StationConnected
@@ -213,4 +323,15 @@ Record = (
     | EventRecorded
     | RawKept
     | CommandRecorded
+    | SiteSaved
+    | SiteRemoved
+    | StationPlaced
+    | CapSaved
+    | CapRemoved
+    | ExposureSaved
+    | FormSaved
+    | ModelFormSaved
+    | ForeignSaved
+    | ForeignRemoved
+    | DecisionLogged
 )

@@ -74,6 +74,8 @@ class StationState(Struct, kw_only=True):
     site_id: str | None
     managed: bool
     registration: Registration
+    gated: bool = False
+    """Nobody starts here before the balancing has found room for it (control.md "Failsafe")."""
     boot_answer: Registration | None = None
     """What this connection answered to the last boot; None before the first."""
     connectors: dict[tuple[int, int], ConnectorState] = field(

@@ -6,14 +6,43 @@ import asyncio
 from typing import Protocol
 
 import msgspec
+import structlog
 from msgspec import Struct
 
-from csms.domain.commands import CommandError, CommandResult, CommandState, RawCommand
+from csms.domain.commands import CommandError, CommandResult, CommandState, Priority, RawCommand
+from csms.domain.control import (
+    ClearOwnProfiles,
+    EffectStage,
+    FailsafeOrder,
+    LimitOrder,
+    OrderOutcome,
+    OrderVerdict,
+    ProfileEffect,
+    ProfilesTouched,
+    ReadConfiguration,
+    StationOrder,
+    WriteConfiguration,
+)
+from csms.domain.errors import HeadroomError
 from csms.domain.records import CommandRecorded
 from csms.domain.station import StationIdentity
 from csms.gateway.services import Services, log_failure
 from csms.ocpp.dialect import Dialect
 from csms.ocpp.rpc.peer import CallDone, Peer
+
+_log = structlog.get_logger(__name__)
+
+MANAGED_TIMEOUT_S = 10.0
+"""How long any call that is not urgent may keep a managed station's limits waiting; machine seconds."""
+
+_ORDER_NAMES: dict[type[StationOrder], str] = {
+    FailsafeOrder: "failsafe",
+    LimitOrder: "limit",
+    ClearOwnProfiles: "limit.clear",
+    ReadConfiguration: "configuration.read",
+    WriteConfiguration: "configuration.write",
+}
+"""What the API calls them among the commands."""
 
 
 class Send(Protocol):
@@ -28,6 +57,7 @@ class _OpenCommand(Struct, kw_only=True):
     command: RawCommand
     done: asyncio.Future[CommandResult]
     created_at_us: int
+    effects: tuple[ProfileEffect, ...] = ()
     sent_at_us: int | None = None
 
 
@@ -37,7 +67,7 @@ class Commands:
     def __init__(
         self, *, identity: StationIdentity, dialect: Dialect, peer: Peer, services: Services, send: Send
     ) -> None:
-        self._identity = identity
+        self.identity = identity
         self._dialect = dialect
         self._peer = peer
         self._services = services
@@ -48,20 +78,75 @@ class Commands:
     async def call(self, command: RawCommand) -> CommandResult:
         """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then."""
         payload = self._dialect.check_call(command.action, command.payload)
+        now_us = self._services.clock.now_us()
+        return await self._queue(
+            command, payload, self._dialect.profile_effects(command.action, payload, now_us)
+        )
+
+    async def order(
+        self,
+        order: StationOrder,
+        *,
+        id: str,  # noqa: A002 - as in the port
+        priority: Priority,
+        timeout_s: float,
+        expires_s: float,
+    ) -> OrderOutcome:
+        """Queue an order and return how it ended; one that can't be queued was not sent."""
+        try:
+            action, payload = self._dialect.shape_order(order)
+            command = RawCommand(
+                id=id,
+                name=_ORDER_NAMES[type(order)],
+                action=action,
+                payload=payload,
+                priority=priority,
+                timeout_s=timeout_s,
+                expires_s=expires_s,
+            )
+            # What it does to profiles its sender knows.
+            result = await self._queue(command, payload, ())
+        except HeadroomError as error:
+            _log.warning("order.refused", station=self.identity.id, order=id, problem=str(error))
+            return OrderOutcome(verdict=OrderVerdict.NOT_SENT, detail=str(error))
+        except asyncio.CancelledError:
+            self.withdraw(id)  # nobody is left who knows of it
+            raise
+        return self._dialect.read_outcome(order, result)
+
+    def withdraw(self, command_id: str) -> bool:
+        """Give a command that still waits its final state; False: it has left, or there is none."""
+        for handle, waiting in self._open.items():
+            if waiting.command.id == command_id and self._peer.cancel(handle):
+                self.done(CallDone(handle, CommandResult(CommandState.NOT_SENT)))
+                return True
+        return False
+
+    async def _queue(
+        self, command: RawCommand, payload: bytes, effects: tuple[ProfileEffect, ...]
+    ) -> CommandResult:
         handle = self._peer.call(
             command.action,
             payload,
             priority=command.priority,
             now_s=self._services.clock.machine_s(),
-            timeout_s=self._services.call_timeout_s if command.timeout_s is None else command.timeout_s,
+            timeout_s=self._timeout_s(command),
             expires_s=command.expires_s,
         )
         done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        waiting = _OpenCommand(command=command, done=done, created_at_us=self._services.clock.now_us())
+        waiting = _OpenCommand(
+            command=command, done=done, created_at_us=self._services.clock.now_us(), effects=effects
+        )
         self._open[handle] = waiting
         self._record(waiting, CommandState.QUEUED)
         self.pump()
         return await done
+
+    def _timeout_s(self, command: RawCommand) -> float:
+        timeout_s = self._services.call_timeout_s if command.timeout_s is None else command.timeout_s
+        if self.identity.managed and command.priority >= Priority.OPERATOR:
+            return min(timeout_s, MANAGED_TIMEOUT_S)
+        return timeout_s
 
     def pump(self) -> None:
         """Send what may leave now, and see to its deadline."""
@@ -73,6 +158,7 @@ class Commands:
             leaving = self._open[handle]
             leaving.sent_at_us = self._services.clock.now_us()
             self._record(leaving, CommandState.SENT)
+            self._tell(leaving, EffectStage.LEAVING)
             self._send(text)
         deadline_s = self._peer.next_deadline_s()
         if deadline_s is not None and (self._next_deadline_s is None or deadline_s < self._next_deadline_s):
@@ -83,6 +169,10 @@ class Commands:
         """Give a command its final state."""
         ended = self._open.pop(event.handle)
         self._record(ended, event.outcome.state, event.outcome)
+        if ended.effects and ended.sent_at_us is not None:
+            command = ended.command
+            stage = self._dialect.effect_stage(command.action, command.payload, event.outcome)
+            self._tell(ended, stage)
         if not ended.done.done():
             ended.done.set_result(event.outcome)
 
@@ -97,11 +187,17 @@ class Commands:
             self.done(event)
         self.pump()
 
+    def _tell(self, of: _OpenCommand, stage: EffectStage) -> None:
+        if of.effects:
+            now_us = self._services.clock.now_us()
+            touched = ProfilesTouched(self.identity.id, now_us, of.command.id, stage, of.effects)
+            self._services.feed.tell((touched,))
+
     def _record(self, of: _OpenCommand, state: CommandState, result: CommandResult | None = None) -> None:
         record = CommandRecorded(
             id=of.command.id,
-            station_id=self._identity.id,
-            site_id=self._identity.site_id,
+            station_id=self.identity.id,
+            site_id=self.identity.site_id,
             name=of.command.name,
             action=of.command.action,
             state=state.value,

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 
 import structlog
+from msgspec.structs import replace
 
-from csms.domain.commands import CommandResult, RawCommand
+from csms.domain.commands import CommandResult, Priority, RawCommand
+from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
 from csms.domain.errors import NotConnected, RecordRefused
 from csms.domain.events import StationEvent, UnreadableReceived
 from csms.domain.records import RawKept
@@ -23,7 +25,7 @@ from csms.gateway.socket import StationSocket
 from csms.ocpp.dialect import Decoded, Dialect
 from csms.ocpp.rpc.errors import ErrorKind, Refusal
 from csms.ocpp.rpc.peer import CallDone, CallReceived, CloseNeeded, Ignored, Peer, TextToSend
-from csms.ports import Context, Found, Lookup, Outcome
+from csms.ports import Context, Found, Lookup, Outcome, RoomToStart, StoreLookup
 from csms.usecases import dispatch
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +58,7 @@ class Connection:
         self._services = services
         self._closed = closed
         self._state: StationState | None = None
+        self._placed = self._gated = False
         self._peer = Peer(
             dialect.error_codes,
             version=dialect.version,
@@ -78,8 +81,38 @@ class Connection:
 
     def start(self, state: StationState) -> None:
         """Begin to handle calls, from those that waited for the state."""
-        self._state = state
+        self._adopt(state)
         self._release()
+
+    @property
+    def online(self) -> bool:
+        """Whether the station's calls are handled and it can be asked."""
+        return self._state is not None and not self._ended and not self._draining
+
+    def place(self, site_id: str | None) -> None:
+        """Know the station as one of another site from now on."""
+        self._placed = True
+        self._identify(replace(self.identity, site_id=site_id))
+        if self._state is not None:
+            self._state.site_id = site_id
+
+    def gate(self, *, gated: bool) -> None:
+        """Ask the balancing before anybody starts from now on, or no more (see `ports.StationLink.gate`)."""
+        self._gated = gated
+        if self._state is not None:
+            self._state.gated = gated
+
+    def _adopt(self, state: StationState) -> None:
+        """Go by a loaded state; its site is newer than the handshake's and older than one told to `place`."""
+        if self._placed:
+            state.site_id = self.identity.site_id
+        else:
+            self._identify(replace(self.identity, site_id=state.site_id))
+        state.gated = self._gated
+        self._state = state
+
+    def _identify(self, identity: StationIdentity) -> None:
+        self.identity = self._commands.identity = identity
 
     def drain(self) -> None:
         """Take no new calls; answers that wait for their commit still leave."""
@@ -178,7 +211,15 @@ class Connection:
             _log.exception("call.failed", station=self.identity.id, action=call.action)
             self._distrust_state(call, f"handling failed: {error!r}")
             return
-        if not isinstance(outcome, Outcome):
+        if isinstance(outcome, RoomToStart):
+            room = outcome
+            self._spawn(
+                self._wait_for_room(
+                    call,
+                    lambda has: self._handle(call, event, now_us, {**found, room: has}, repaired=repaired),
+                )
+            )
+        elif not isinstance(outcome, Outcome):
             self._holds += 1
             self._spawn(self._look_up(call, event, now_us, {**found}, outcome, repaired=repaired))
         elif outcome.records:
@@ -192,7 +233,7 @@ class Connection:
         event: StationEvent,
         now_us: int,
         found: dict[Lookup, Found],
-        lookup: Lookup,
+        lookup: StoreLookup,
         *,
         repaired: bool,
     ) -> None:
@@ -209,6 +250,15 @@ class Connection:
                 self._handle(call, event, now_us, found, repaired=repaired)
         self._release()
 
+    async def _wait_for_room(self, call: CallReceived, handle: Callable[[bool], None]) -> None:
+        """Hold one call for as long as the gate takes; the station's other calls go on meanwhile."""
+        has_room = await self._services.has_room(self.identity.id)
+        if self._holds:
+            self._waiting.append(call)  # on a newer state from the beginning
+        else:
+            handle(has_room)
+            self._balance_reading()
+
     def _release(self) -> None:
         self._holds -= 1
         while self._waiting and not self._holds and not self._ended:
@@ -218,14 +268,14 @@ class Connection:
     # --- answers
 
     def _committed(self, call: CallReceived, outcome: Outcome, error: Exception | None) -> None:
+        if error is None:
+            self._acknowledge(call, outcome)
         if self._ended:
             return
-        if error is None:
-            self._answer(call, outcome)
-        elif isinstance(error, RecordRefused):
+        if isinstance(error, RecordRefused):
             _log.error("store.refused", station=self.identity.id, action=call.action, problem=str(error))
             self._distrust_state(call, str(error))
-        else:
+        elif error is not None:
             _log.error("store.failed", station=self.identity.id, action=call.action, problem=str(error))
             self.end(1011, "the message could not be stored; send it again")
         self._balance_reading()
@@ -241,7 +291,7 @@ class Connection:
         self._reloading -= 1
         self._keep_raw(call, problem)
         if not self._reloading:
-            self._state = state
+            self._adopt(state)
         self._release()
 
     def _keep_raw(self, call: CallReceived, problem: str) -> None:
@@ -263,10 +313,15 @@ class Connection:
 
     def _kept(self, call: CallReceived, outcome: Outcome, error: Exception | None) -> None:
         if error is None:
-            self._answer(call, outcome)
+            self._acknowledge(call, outcome)
         elif not self._ended:
             self.end(1011, "the message could not be stored; send it again")
         self._balance_reading()
+
+    def _acknowledge(self, call: CallReceived, outcome: Outcome) -> None:
+        """Answer what is stored, then tell it to those who follow, who want it also when no answer can leave."""
+        self._answer(call, outcome)
+        self._services.feed.tell(outcome.records)
 
     def _answer(self, call: CallReceived, outcome: Outcome) -> None:
         if self._ended:
@@ -291,6 +346,26 @@ class Connection:
         if self._ended or self._draining:
             raise NotConnected(f"{self.identity.id} is not connected")
         return await self._commands.call(command)
+
+    async def order(
+        self,
+        order: StationOrder,
+        *,
+        id: str,  # noqa: A002 - as in the port
+        priority: Priority,
+        timeout_s: float = 10.0,
+        expires_s: float = 60.0,
+    ) -> OrderOutcome:
+        """Ask the station for the balancing and return how it ended (see `ports.StationLink.order`)."""
+        if not self.online:
+            return OrderOutcome(verdict=OrderVerdict.NOT_SENT, detail="the station is not connected")
+        return await self._commands.order(
+            order, id=id, priority=priority, timeout_s=timeout_s, expires_s=expires_s
+        )
+
+    def withdraw(self, command_id: str) -> bool:
+        """Take back a command that still waits (see `ports.StationLink.withdraw`)."""
+        return self._commands.withdraw(command_id)
 
     # --- the rest
 

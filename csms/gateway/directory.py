@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from csms.domain.commands import CommandResult, RawCommand
+from csms.domain.commands import CommandResult, Priority, RawCommand
+from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
 from csms.domain.errors import NotConnected
 from csms.gateway.connection import Connection
 
@@ -15,6 +16,7 @@ class Directory:
     def __init__(self) -> None:
         """Start empty."""
         self._by_station: dict[str, Connection] = {}
+        self._gated: set[str] = set()
 
     def __len__(self) -> int:
         """Return how many stations are connected."""
@@ -29,6 +31,7 @@ class Directory:
         key = connection.identity.id.lower()
         replaced = self._by_station.get(key)
         self._by_station[key] = connection
+        connection.gate(gated=key in self._gated)
         if replaced is not None:
             replaced.end(1008, "replaced by a newer connection of this station")
 
@@ -46,3 +49,46 @@ class Directory:
         if connection is None:
             raise NotConnected(f"{station_id} is not connected")
         return await connection.call(command)
+
+    async def order(
+        self,
+        station_id: str,
+        order: StationOrder,
+        *,
+        id: str,  # noqa: A002 - as in the port
+        priority: Priority,
+        timeout_s: float = 10.0,
+        expires_s: float = 60.0,
+    ) -> OrderOutcome:
+        """Ask a station for the balancing (`ports.StationLink`)."""
+        connection = self._by_station.get(station_id.lower())
+        if connection is None:
+            return OrderOutcome(verdict=OrderVerdict.NOT_SENT, detail="the station is not connected")
+        return await connection.order(
+            order, id=id, priority=priority, timeout_s=timeout_s, expires_s=expires_s
+        )
+
+    def withdraw(self, station_id: str, command_id: str) -> bool:
+        """Take back a command that still waits (`ports.StationLink`)."""
+        connection = self._by_station.get(station_id.lower())
+        return connection is not None and connection.withdraw(command_id)
+
+    def online(self) -> frozenset[str]:
+        """Return the stations that are connected and handled (`ports.StationLink`)."""
+        return frozenset(
+            connection.identity.id for connection in self._by_station.values() if connection.online
+        )
+
+    def place(self, station_id: str, site_id: str | None) -> None:
+        """Let a connected station know its new site (`ports.StationLink`)."""
+        connection = self._by_station.get(station_id.lower())
+        if connection is not None:
+            connection.place(site_id)
+
+    def gate(self, station_id: str, *, gated: bool) -> None:
+        """Let nobody start at a station unasked, or everybody (`ports.StationLink`)."""
+        key = station_id.lower()
+        (self._gated.add if gated else self._gated.discard)(key)
+        connection = self._by_station.get(key)
+        if connection is not None:
+            connection.gate(gated=gated)

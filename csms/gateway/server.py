@@ -10,7 +10,7 @@ from msgspec import Struct
 from websockets.http11 import Request
 
 from csms.domain.errors import StorageError
-from csms.domain.records import StationRegistered, StationSeen
+from csms.domain.records import Record, StationRegistered, StationSeen
 from csms.domain.station import MessageLogPolicy, StationIdentity
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
@@ -211,6 +211,8 @@ class Gateway:
         )
         state = await self._services.storage.load_state(identity.id)
         connection.start(state)
+        if connection.online:
+            self._services.feed.tell(records)
         socket.start()
 
     def _closed(self, connection: Connection, reason: str) -> None:
@@ -219,5 +221,10 @@ class Gateway:
             records = connection_use_cases.closed(
                 identity, reason=reason, at_us=self._services.clock.now_us()
             )
-            self._services.storage.submit(records, log_failure)
+            self._services.storage.submit(records, lambda error: self._tell_closed(records, error))
             _log.info("station.disconnected", station=identity.id, reason=reason)
+
+    def _tell_closed(self, records: tuple[Record, ...], error: Exception | None) -> None:
+        """Tell the end of a connection after all that the station said before it; it is true even if not stored."""
+        log_failure(error)
+        self._services.feed.tell(records)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from msgspec import Struct
 
 from csms.domain.token import Token
 from csms.gateway.wheel import TimerWheel
-from csms.ports import Clock, MessageLog, Policy, Storage
+from csms.ports import Clock, Feed, MessageLog, Policy, Storage
 
 _log = structlog.get_logger(__name__)
+
+
+async def _open(station_id: str) -> bool:  # noqa: ARG001 - a gate that nobody keeps
+    return True
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -26,8 +31,21 @@ class Services(Struct, frozen=True, kw_only=True):
     token_hmac: Callable[[str, str], bytes]
     new_id: Callable[[], str]
     next_ocpp_id: Callable[[], int]
+    feed: Feed
     call_timeout_s: float = 30.0
     """How long a station may take to answer a call of ours, unless the command says otherwise; machine seconds."""
+    start_gate: Callable[[str], Awaitable[bool]] = _open
+    """Wait until a session may start at a gated station; False: it may not. Cancelled when nobody waits any more."""
+    start_gate_timeout_s: float = 20.0
+    """How long somebody waits there for room before he is told to try again; machine seconds."""
+
+    async def has_room(self, station_id: str) -> bool:
+        """Wait for the room to start at a gated station; False where there is none in time."""
+        try:
+            async with asyncio.timeout(self.start_gate_timeout_s):
+                return await self.start_gate(station_id)
+        except TimeoutError:
+            return False
 
 
 def log_failure(error: Exception | None) -> None:

@@ -1,15 +1,25 @@
-"""The HTTP application and its uvicorn server inside the one event loop."""
+"""The HTTP application's frame and its uvicorn server inside the one event loop."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 from collections.abc import Callable, Generator
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from csms.http import health, problems
+from csms import __version__
+from csms.http import health, openapi, problems
+from csms.http.boundary import Boundary
+from csms.http.idempotency import Idempotency
+from csms.http.security import Guard, Security
+
+OPENAPI_PATH = "/api/openapi.json"
 
 
 class _Server(uvicorn.Server):
@@ -20,12 +30,49 @@ class _Server(uvicorn.Server):
         yield
 
 
-def build(*, not_ready: Callable[[], str | None]) -> FastAPI:
-    """Return the HTTP application."""
-    app = FastAPI(title="Headroom", openapi_url=None, docs_url=None, redoc_url=None)
+class _Protocol(H11Protocol):
+    """Answers what is no HTTP as problem+json too."""
+
+    def send_400_response(self, msg: str) -> None:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            body = bytes(problems.problem("bad-request", msg).body)
+            head = (
+                "HTTP/1.1 400 Bad Request\r\n"
+                f"content-type: {problems.MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+def build(
+    *, not_ready: Callable[[], str | None], security: Security, machine_s: Callable[[], float]
+) -> FastAPI:
+    """Return the HTTP application with health checks and problems; routes of the API are added to it."""
+    app = FastAPI(
+        title="Headroom",
+        summary="A central system for charging stations that keeps sites inside their breakers.",
+        version=__version__,
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        # The first one is the outermost.
+        middleware=[
+            Middleware(Boundary),
+            Middleware(Guard, security=security),
+            Middleware(Idempotency, machine_s=machine_s),
+        ],
+    )
     problems.install(app)
     app.include_router(health.router(not_ready))
+    app.include_router(problems.router, responses=openapi.problems("not-found"))
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
 
 
 class HttpServer:
@@ -35,7 +82,19 @@ class HttpServer:
         """Bind `host`:`port` (0: any). Raises `OSError` where it can't be had."""
         self._socket = socket.create_server((host, port), family=_family(host), backlog=2048)
         self.port = int(self._socket.getsockname()[1])
-        self._server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http=_Protocol,
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # Behind a proxy too, who asks and how is what the request itself says.
+                proxy_headers=False,
+                lifespan="off",
+            )
+        )
 
     async def run(self) -> None:
         """Serve until `stop`; open requests finish."""

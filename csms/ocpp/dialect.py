@@ -7,6 +7,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from csms.domain.answers import StationAnswer
+from csms.domain.commands import CommandResult
+from csms.domain.control import EffectStage, OrderOutcome, ProfileEffect, StationOrder
 from csms.domain.events import StationEvent
 from csms.ocpp.rpc.errors import ErrorKind, Refusal
 
@@ -47,4 +49,26 @@ class Dialect(Protocol):
 
         Raises `csms.domain.errors.Invalid` naming the path, also for an action that a central system can't send.
         """
+        ...
+
+    def shape_order(self, order: StationOrder) -> tuple[str, bytes]:
+        """Return an order of the balancing as an action and its payload, checked as `check_call` does.
+
+        Raises `Invalid` where this version has no words for it.
+        """
+        ...
+
+    def read_outcome(self, order: StationOrder, result: CommandResult) -> OrderOutcome:
+        """Say how an order ended; an answer that nobody understands leaves it open."""
+        ...
+
+    def profile_effects(self, action: str, payload: bytes, now_us: int) -> tuple[ProfileEffect, ...]:
+        """Return what a checked call does to charging profiles if it succeeds; `now_us` is when it may leave.
+
+        Where the payload leaves something open, more is said to be touched rather than less.
+        """
+        ...
+
+    def effect_stage(self, action: str, payload: bytes, result: CommandResult) -> EffectStage:
+        """Say how a call that left and has effects ended."""
         ...

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from csms.domain.answers import Acknowledged, Forbidden, StationAnswer
+from csms.domain.commands import CommandResult
+from csms.domain.control import EffectStage, OrderOutcome, ProfileEffect, StationOrder
 from csms.domain.errors import Invalid
 from csms.domain.events import NoticeReceived, StationEvent, UnreadableReceived
 from csms.ocpp.dialect import Decoded
@@ -74,6 +76,17 @@ class Outbound(Struct, frozen=True):
     response: type[Struct]
 
 
+class Control(Struct, frozen=True, kw_only=True):
+    """How one version takes the balancing's orders (see `csms.ocpp.dialect.Dialect` for each)."""
+
+    shape: Callable[[StationOrder], tuple[str, Struct]]
+    """Return action and request; raises `Invalid`."""
+    read_outcome: Callable[[StationOrder, CommandResult], OrderOutcome]
+    effects: Mapping[str, Callable[[bytes, int], tuple[ProfileEffect, ...]]]
+    """By the actions of ours that may have some."""
+    effect_stage: Callable[[str, bytes, CommandResult], EffectStage]
+
+
 class _Route(Struct, frozen=True):
     """A row of the inbound table with its decoder."""
 
@@ -94,6 +107,7 @@ class TableDialect:
         inbound: dict[str, Inbound[Any, Any]],
         outbound: dict[str, Outbound],
         repairs: Repairs,
+        control: Control,
     ) -> None:
         """Build the decoders and read the schemas; `package` is the version's name inside the `ocpp` package."""
         self.version = version
@@ -106,6 +120,7 @@ class TableDialect:
         }
         self._schemas = {action: request_schema(package, action) for action in inbound | outbound}
         self._repairs = repairs
+        self._control = control
         self._routes = {
             action: _Route(msgspec.json.Decoder(row.request).decode, row) for action, row in inbound.items()
         }
@@ -147,6 +162,24 @@ class TableDialect:
             return self._encode(msgspec.convert(value, row.request))
         except _UNREADABLE as error:
             raise Invalid("payload: does not fit its schema") from error
+
+    def shape_order(self, order: StationOrder) -> tuple[str, bytes]:
+        """Return an order of the balancing as an action and its checked payload."""
+        action, request = self._control.shape(order)
+        return action, self.check_call(action, self._encode(request))
+
+    def read_outcome(self, order: StationOrder, result: CommandResult) -> OrderOutcome:
+        """Say how an order ended."""
+        return self._control.read_outcome(order, result)
+
+    def profile_effects(self, action: str, payload: bytes, now_us: int) -> tuple[ProfileEffect, ...]:
+        """Return what a checked call does to charging profiles."""
+        effects = self._control.effects.get(action)
+        return () if effects is None else effects(payload, now_us)
+
+    def effect_stage(self, action: str, payload: bytes, result: CommandResult) -> EffectStage:
+        """Say how a call that left and has effects ended."""
+        return self._control.effect_stage(action, payload, result)
 
     def _refuse(self, action: str) -> Refusal:
         # OCPP-J 1.6 table 7: NotSupported is for actions that are known and not for this side.

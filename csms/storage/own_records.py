@@ -8,7 +8,10 @@ from csms.domain.records import Record
 
 
 class StationAdded(Struct, frozen=True, gc=False):
-    """An operator registered a station; refused where its id is taken."""
+    """An operator registered a station; refused where its id is taken.
+
+    The site whose configuration names it counts before `site_id`.
+    """
 
     id: str
     site_id: str | None
@@ -16,6 +19,13 @@ class StationAdded(Struct, frozen=True, gc=False):
     message_log: str
     key_hmac: bytes | None
     created_at_us: int
+
+
+class StationManaged(Struct, frozen=True, gc=False):
+    """An operator decided whether a station may be sent what nobody asked for."""
+
+    managed: int
+    station_id: str
 
 
 class TokenAdded(Struct, frozen=True, gc=False):
@@ -48,4 +58,4 @@ class CommandsAbandoned(Struct, frozen=True, gc=False):
     at_us: int
 
 
-StoredRecord = Record | CommandsAbandoned | StationAdded | TokenAdded | IdBlockReserved
+StoredRecord = Record | CommandsAbandoned | StationAdded | StationManaged | TokenAdded | IdBlockReserved

@@ -36,6 +36,7 @@ class StoreOptions(Struct, frozen=True, kw_only=True):
     """How much is kept, and how the store behaves under load."""
 
     samples_keep_days: int = 90
+    decisions_keep_days: int = 30
     message_log: MessageLogLimits = field(default_factory=MessageLogLimits)
     writer: WriterLimits = field(default_factory=WriterLimits)
     busy_s: float = BUSY_S
@@ -72,8 +73,11 @@ async def open_storage(
     message_log = SqliteMessageLog(message_log_path(path), clock, options.message_log)
     chores: tuple[Chore, ...] = ()
     if serving:
-        sweep = Sweep("samples", "received_at_us", options.samples_keep_days * DAY_US)
-        chores = (message_log, Retention(committer.connection, clock, [sweep]))
+        sweeps = (
+            Sweep("samples", "received_at_us", options.samples_keep_days * DAY_US),
+            Sweep("decisions", "at_us", options.decisions_keep_days * DAY_US),
+        )
+        chores = (message_log, Retention(committer.connection, clock, sweeps))
     writer = Writer(committer, chores=chores, tokens_changed=tokens.apply, limits=options.writer)
     parts = Parts(
         writer=writer,

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from csms.domain.errors import RecordRefused, StorageError
 from csms.domain.records import TokenSeen
 from csms.storage import token_index
+from csms.storage.in_turn import IN_TURN
 from csms.storage.own_records import StoredRecord, TokenAdded
 from csms.storage.statements import STATEMENTS
 from csms.storage.token_index import TokenChanges
@@ -132,15 +134,29 @@ class SqliteCommitter:
 
 def _write(connection: sqlite3.Connection, records: Sequence[StoredRecord]) -> None:
     groups: dict[type[Struct], Rows] = {}
+    in_turn: list[StoredRecord] = []
     for record in records:
         kind = type(record)
         rows = groups.get(kind)
         if rows is None:
+            if kind in IN_TURN:
+                in_turn.append(record)
+                continue
             rows = groups[kind] = []
         rows.append(STATEMENTS[kind].parameters(record))
     for kind, statement in STATEMENTS.items():
         if kind in groups:
             connection.executemany(statement.sql, groups[kind])
+    for record in in_turn:
+        _write_in_turn(connection, record)
+
+
+def _write_in_turn(connection: sqlite3.Connection, record: StoredRecord) -> None:
+    how, fields = IN_TURN[type(record)], asdict(record)
+    for number, sql in enumerate(how.statements):
+        changed = connection.execute(sql, fields).rowcount
+        if number == 0 and changed == 0 and how.refusal is not None:
+            raise LookupError(how.refusal)
 
 
 def _write_apart(connection: sqlite3.Connection, unit: Sequence[StoredRecord]) -> StorageError | None:

@@ -2,6 +2,7 @@
 
 The order lets what is referred to come first: stations, tokens, starts, ends, readings. Within a type
 records stay in the order of submission; a statement's parameters are the record's fields in their order.
+After all of them come the records of `csms.storage.in_turn`.
 """
 
 from __future__ import annotations
@@ -74,13 +75,18 @@ def _command(command: r.CommandRecorded) -> tuple[Any, ...]:
 STATEMENTS: dict[type[Struct], Statement] = {
     own.IdBlockReserved: Statement(_insert("id_blocks", own.IdBlockReserved)),
     r.StationRegistered: Statement(
-        "INSERT INTO stations (id, created_at_us, message_log) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        "INSERT INTO stations (id, created_at_us, message_log, site_id) "
+        "VALUES (?1, ?2, ?3, (SELECT site_id FROM placements WHERE station_id = ?1)) ON CONFLICT DO NOTHING"
     ),
     own.CommandsAbandoned: Statement(
         "UPDATE commands SET state = CASE state WHEN 'sent' THEN 'timed_out' ELSE 'not_sent' END, "
         "final_at_us = ?1 WHERE final_at_us IS NULL"
     ),
-    own.StationAdded: Statement(_insert("stations", own.StationAdded)),
+    own.StationAdded: Statement(
+        "INSERT INTO stations (id, site_id, managed, message_log, key_hmac, created_at_us) "
+        "VALUES (?1, coalesce((SELECT site_id FROM placements WHERE station_id = ?1), ?2), ?3, ?4, ?5, ?6)"
+    ),
+    own.StationManaged: Statement("UPDATE stations SET managed = ? WHERE id = ?"),
     r.StationConnected: Statement(
         "UPDATE stations SET ocpp_version = ?1, security_profile = ?2, connected_at_us = ?3, "
         "last_seen_at_us = max(coalesce(last_seen_at_us, ?3), ?3) WHERE id = ?4"
@@ -133,5 +139,9 @@ STATEMENTS: dict[type[Struct], Statement] = {
     ),
     r.RawKept: Statement(_insert("raw_messages", r.RawKept)),
     r.CommandRecorded: Statement(_upsert("commands", r.CommandRecorded, ("id",)), _command),
+    r.ExposureSaved: Statement(_upsert("exposures", r.ExposureSaved, ("station_id", "evse"))),
+    r.FormSaved: Statement(_upsert("station_forms", r.FormSaved, ("station_id",))),
+    r.ModelFormSaved: Statement(_upsert("model_forms", r.ModelFormSaved, ("vendor", "model", "firmware"))),
+    r.DecisionLogged: Statement(_insert("decisions", r.DecisionLogged)),
     r.EventRecorded: Statement(_insert("events", r.EventRecorded)),
 }

@@ -15,24 +15,26 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from csms.domain.errors import Invalid, RecordRefused, StorageError
+from csms.domain.errors import Invalid, NotFound, RecordRefused, StorageError
+from csms.domain.records import CapSaved
+from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
 from csms.ports import (
     Clock,
     Found,
-    Lookup,
     OpenTransactionsOfToken,
+    StoreLookup,
     TokenByHmac,
     TransactionByEnd,
     TransactionById,
     TransactionByOcppId,
     TransactionByStart,
 )
-from csms.storage import ocpp_ids, queries, registering, secrets
+from csms.storage import ocpp_ids, queries, registering, secrets, site_queries
 from csms.storage.messages import SqliteMessageLog
 from csms.storage.ocpp_ids import OcppIds
-from csms.storage.own_records import CommandsAbandoned, StoredRecord
+from csms.storage.own_records import CommandsAbandoned, StationManaged, StoredRecord
 from csms.storage.queries import Rows
 from csms.storage.registering import NewToken
 from csms.storage.tables import StationRow, TokenRow
@@ -76,7 +78,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """Implements `csms.ports.Storage`, and what commands and the API need besides."""
+    """Implements `csms.ports.Storage` and `csms.ports.SiteStore`, and what commands and the API need besides."""
 
     def __init__(self, parts: Parts, *, clock: Clock, secret: bytes) -> None:
         self.message_log = parts.message_log
@@ -88,7 +90,7 @@ class Store:
         self._clock = clock
         self._secret = secret
         self._reads = parts.reads
-        self._ids = OcppIds(self._write, self._first_free_id, clock.now_us)
+        self._ids = OcppIds(self.write, self._first_free_id, clock.now_us)
         self._refilling: asyncio.Task[None] | None = None
 
     async def prepare(self, *, serving: bool) -> None:
@@ -96,7 +98,7 @@ class Store:
         await self.refresh_tokens()
         if serving:
             await self._ids.refill()
-            await self._write(CommandsAbandoned(self._clock.now_us()))
+            await self.write(CommandsAbandoned(self._clock.now_us()))
 
     # --- csms.ports.Storage
 
@@ -119,6 +121,21 @@ class Store:
         """See `csms.ports.Storage.settled`."""
         await self._writer.settled()
 
+    async def write(self, *records: StoredRecord) -> None:
+        """Submit `records` as one unit and wait until it is durable; raises what `submit` tells."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(error: Exception | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        self.submit(records, done)
+        await future
+
     async def find_station(self, station_id: str) -> StationIdentity | None:
         """See `csms.ports.Storage.find_station`."""
         return await self._reads.run(lambda rows: queries.identity(rows, station_id))
@@ -128,7 +145,7 @@ class Store:
         await self.settled()
         return await self._reads.run(lambda rows: queries.state(rows, station_id))
 
-    async def look_up(self, station_id: str, lookup: Lookup) -> Found:
+    async def look_up(self, station_id: str, lookup: StoreLookup) -> Found:
         """See `csms.ports.Storage.look_up`."""
         await self.settled()
         run = self._reads.run
@@ -146,6 +163,37 @@ class Store:
             case TokenByHmac(hmac):
                 await self.refresh_tokens()
                 return self._index.get(hmac)
+
+    # --- csms.ports.SiteStore
+
+    async def sites(self) -> list[StoredSite]:
+        """See `csms.ports.SiteStore.sites`."""
+        return await self._reads.run(site_queries.sites)
+
+    async def find_site(self, site_id: str) -> StoredSite | None:
+        """See `csms.ports.SiteStore.find_site`."""
+        return await self._reads.run(lambda rows: site_queries.site(rows, site_id))
+
+    async def site_versions(self) -> dict[str, tuple[int, int]]:
+        """See `csms.ports.SiteStore.site_versions`."""
+        return await self._reads.run(site_queries.site_versions)
+
+    async def known_stations(self) -> list[KnownStation]:
+        """See `csms.ports.SiteStore.known_stations`."""
+        return await self._reads.run(site_queries.known_stations)
+
+    async def caps(self) -> list[CapSaved]:
+        """See `csms.ports.SiteStore.caps`."""
+        return await self._reads.run(site_queries.caps)
+
+    async def site_facts(self, site_id: str, evses: Sequence[tuple[str, int]]) -> SiteFacts:
+        """See `csms.ports.SiteStore.site_facts`."""
+        await self.settled()
+        return await self._reads.run(lambda rows: site_queries.site_facts(rows, site_id, evses))
+
+    async def decisions(self, site_id: str, *, after: int = 0, limit: int = 1000) -> list[LoggedDecision]:
+        """See `csms.ports.SiteStore.decisions`."""
+        return await self._reads.run(lambda rows: site_queries.decisions(rows, site_id, after, limit))
 
     # --- tokens and ids
 
@@ -179,8 +227,12 @@ class Store:
     ) -> NewStation:
         """Register a station and return it with its key: the one given, or a random one unless `keyless`.
 
-        Raises `Invalid` where the id is taken (without regard to case) or something breaks a rule.
+        Raises `Invalid` where the id is taken (without regard to case), another site's configuration names it, or
+        something breaks a rule.
         """
+        named_by = await self._reads.run(lambda rows: site_queries.placed_in(rows, station_id))
+        if site_id is not None and named_by not in {None, site_id}:
+            raise Invalid(f"the configuration of the site {named_by} names {station_id}; leave out the site")
         if key is None and not keyless:
             key = secrets.new_station_key()
         record = registering.station_added(
@@ -193,12 +245,20 @@ class Store:
             at_us=self._clock.now_us(),
         )
         try:
-            await self._write(record)
+            await self.write(record)
         except RecordRefused as error:
             raise Invalid(
                 f"there is a station {station_id} already (case does not tell ids apart)"
             ) from error
         return NewStation(station_id, key)
+
+    async def manage_station(self, station_id: str, *, managed: bool) -> StationIdentity:
+        """Decide whether a station may be sent what nobody asked for, and return it. Raises `NotFound`."""
+        station = await self.find_station(station_id)
+        if station is None:
+            raise NotFound(f"there is no station {station_id}")
+        await self.write(StationManaged(int(managed), station.id))
+        return station
 
     async def add_token(self, token: NewToken) -> TokenRow:
         """Register a token and return it; one that was only seen becomes it.
@@ -209,7 +269,7 @@ class Store:
             self._secret, token, token_id=uuid.uuid4().hex, at_us=self._clock.now_us()
         )
         try:
-            await self._write(record)
+            await self.write(record)
         except RecordRefused as error:
             raise Invalid(f"the token {token.uid} of type {token.type} is registered already") from error
         async with self._session() as session:
@@ -261,17 +321,3 @@ class Store:
             _log.error("store.no-ids", problem=str(error))
         finally:
             self._refilling = None
-
-    async def _write(self, record: StoredRecord) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def done(error: Exception | None) -> None:
-            if future.cancelled():
-                return
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
-
-        self.submit((record,), done)
-        await future

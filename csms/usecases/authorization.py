@@ -11,7 +11,7 @@ from csms.domain.events import AuthorizationRequested
 from csms.domain.records import TokenSeen
 from csms.domain.station import StationState
 from csms.domain.token import Judgement, Token, TokenStatus, Verdict
-from csms.ports import Context, OpenTransactionsOfToken, Outcome, TokenByHmac
+from csms.ports import Context, OpenTransactionsOfToken, Outcome, RoomToStart, TokenByHmac
 
 
 class Presented(Struct, frozen=True):
@@ -26,12 +26,15 @@ class Presented(Struct, frozen=True):
 
 def authorize(
     state: StationState, event: AuthorizationRequested, context: Context
-) -> Outcome | TokenByHmac | OpenTransactionsOfToken:
+) -> Outcome | TokenByHmac | OpenTransactionsOfToken | RoomToStart:
     """Judge a token that is presented; nothing of it is kept.
 
     Nobody says whether it is presented to start or to stop. So a token that has (itself or through its
     group) a transaction open on this station is judged without regard to how many others it has open:
     told ConcurrentTx, its holder could not stop. A second start is judged again when it is reported.
+
+    At a gated station a good token waits for room, and without any is told ConcurrentTx: of OCPP 1.6's words
+    the one that says "not now". Whoever starts there all the same is kept and answered as anywhere.
     """
     presented = present(context, event.uid, event.token_type)
     if not isinstance(presented, Presented):
@@ -41,6 +44,12 @@ def authorize(
     judgement = judge_for_charging(presented, context)
     if not isinstance(judgement, Judgement):
         return judgement
+    if state.gated and judgement.verdict is Verdict.ACCEPTED:
+        room = RoomToStart(state.id)
+        if room not in context.found:
+            return room
+        if not context.found[room]:
+            judgement = structs.replace(judgement, verdict=Verdict.CONCURRENT_TX)
     return Outcome(AuthorizationAnswer(judgement))
 
 

@@ -23,6 +23,9 @@ TAKES_CHANCE = {
     "simulators/station.py": "has chance of its own, from a seed",
 }
 CATCHES_ALL = {
+    "csms/http/boundary.py": 1,  # a fault in one request must not end the connection without a word
+    "csms/sites/orders.py": 1,  # nobody knows whether an order left, and its loop must hear just that
+    "csms/sites/site.py": 1,  # one site's fault must not stop the others
     "balancer/targets.py": 1,  # a strategy's fault must not stop its site
     "csms/gateway/connection.py": 3,  # a fault of ours in one message, or of the store for one station
     "csms/gateway/server.py": 1,  # the store failed while a station was let in

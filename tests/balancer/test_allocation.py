@@ -256,3 +256,17 @@ def test_the_example_of_the_readme_does_what_it_says(capsys: pytest.CaptureFixtu
         capsys.readouterr().out.count("1) 10.0 Reason(kind=<ReasonKind.NODE: 'node'>, node='main', phase=0")
         == 2
     )
+
+
+def test_a_reason_names_a_row_that_is_full_after_rounding_too():
+    """Found by chance: all rows are full before rounding, and a coarse step leaves room on one of them."""
+    cars = (
+        car("CP-A"),
+        car("CP-B", phases=(True, True, False), weight=0.5),
+        car("CP-C", phases=(False, False, True), step_a=1.0),
+        *(car(name) for name in ("CP-D", "CP-E", "CP-F")),
+    )
+    snapshot = moment(*cars)
+    found = limits(snapshot)
+    assert sum(found.values()) - found["CP-B"] < 32.0
+    assert why(snapshot)["CP-A"] == Reason(ReasonKind.NODE, "main", 0)

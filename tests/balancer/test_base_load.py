@@ -9,14 +9,14 @@ from balancer.units import NO_AMPERES, Amperes
 from tests.balancer.desk import alike, evse, key, make_site
 
 NOBODY = NO_AMPERES
+METER = Meter(id="grid", measures="node_total", fallback_a=alike(50.0))
 
 
 class Watch:
     """A meter of the whole site and two chargers."""
 
     def __init__(self) -> None:
-        meter = Meter(id="grid", measures="node_total", fallback_a=alike(50.0))
-        self.base = BaseLoad(make_site([evse(1), evse(2)], 100.0, meters=[meter]), Settings(), 0.0)
+        self.base = BaseLoad(make_site([evse(1), evse(2)], 100.0, meters=[METER]), Settings(), 0.0)
         self.may: dict[EvseKey, Amperes] = {}
 
     def read(self, at_s: float, current_a: float) -> None:
@@ -107,3 +107,12 @@ def test_a_car_without_a_sample_may_draw_nothing_or_all():
     watch.read(2.0, 40.0)
     assert watch.at(2.0) == (40.0, 40.0)  # the reading before was certain, and is held
     assert watch.at(40.0) == (50.0, 50.0)  # silent: the fallback
+
+
+def test_a_first_reading_is_as_old_as_it_says_however_short_ago_somebody_began_to_listen():
+    """Found over REST: within `max_age_s` of the start an old reading counted as a fresh one."""
+    for said_s, is_stale, seen_a in ((999.0, False, 20.0), (989.0, True, 20.0), (900.0, False, 50.0)):
+        base = BaseLoad(make_site([evse(1), evse(2)], 100.0, meters=[METER]), Settings(), 1_000.0)
+        assert base.read("grid", said_s, alike(20.0), 1_000.0)
+        found = base.estimate(1_000.0, lambda _: NOBODY)["main"]
+        assert (found.is_stale, found.worst_a[0]) == (is_stale, seen_a)

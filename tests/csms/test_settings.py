@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from pathlib import Path
 
@@ -111,6 +112,31 @@ def test_all_problems_are_told_at_once(file, monkeypatch):
         assert any(part in problem for problem in told), part
 
 
+def test_names_of_a_proxy_come_from_the_file_and_the_environment(file, monkeypatch):
+    settings = load(file("http_allowed_hosts = ['depot.example', 'Depot:8443']"))
+    assert settings.http_allowed_hosts == ("depot.example", "Depot:8443")
+    assert dict(effective(settings))["http_allowed_hosts"] == '["depot.example", "Depot:8443"]'
+    monkeypatch.setenv("CSMS_HTTP_ALLOWED_HOSTS", "depot.example, Depot:8443")
+    assert load(None) == settings
+
+
+def test_a_demo_has_a_clock_of_its_own(file):
+    settings = load(
+        file("demo = true\nsite_clock_speed = 60\nsite_clock_start = 2027-01-04T07:00:00+01:00\n")
+    )
+    assert settings.site_clock_speed == 60
+    assert settings.site_clock_start == dt.datetime(2027, 1, 4, 6, tzinfo=dt.UTC)
+
+
+def test_the_clock_of_a_demo_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("CSMS_DEMO", "true")
+    monkeypatch.setenv("CSMS_SITE_CLOCK_SPEED", "12.5")
+    monkeypatch.setenv("CSMS_SITE_CLOCK_START", "2027-01-04T06:00:00Z")
+    settings = load(None)
+    assert settings.site_clock_speed == 12.5
+    assert settings.site_clock_start == dt.datetime(2027, 1, 4, 6, tzinfo=dt.UTC)
+
+
 @pytest.mark.parametrize(
     ("line", "rule"),
     [
@@ -139,6 +165,21 @@ def test_all_problems_are_told_at_once(file, monkeypatch):
         ("database_url = 'headroom.sqlite3'", "must be sqlite+aiosqlite:///FILE"),
         ("database_url = 'sqlite+aiosqlite:///'", "must be sqlite+aiosqlite:///FILE"),
         ("database_url = 'sqlite+aiosqlite:///:memory:'", "a store in memory forgets"),
+        ("site_clock_speed = 60", "is for trying out"),
+        ("site_clock_start = 2027-01-04T07:00:00Z", "set demo = true beside a database_url"),
+        ("site_clock_start = 2027-01-04T07:00:00", "must be a moment of this century with its zone"),
+        ("site_clock_start = 2027-01-04", "must be a moment"),
+        ("site_clock_start = 1970-01-01T00:00:00Z", "must be a moment"),
+        ("site_clock_start = 'soon'", "must be a moment"),
+        ("site_clock_start = 1800000000", "must be a moment"),
+        ("site_clock_speed = 0", "must be more than 0"),
+        ("sample_interval_s = 0", "must be at least 1"),
+        ("settle_s = -1", "must be at least 0"),
+        ("demo = 1.5", "must be"),
+        ("http_allowed_hosts = ['https://depot.example']", "takes names as a browser sends them"),
+        ("http_allowed_hosts = ['a b']", "without a scheme"),
+        ("http_allowed_hosts = 5", "http_allowed_hosts = 5"),
+        ("http_allowed_hosts = [5]", "http_allowed_hosts"),
         ("api_token = 'short'", "must have at least 16 characters"),
         ("secret_file = 1", "must be a path in quotes"),
         ("api_token = 1979-05-27", "api_token = (hidden)"),

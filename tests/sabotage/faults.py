@@ -30,6 +30,7 @@ _USAGE = "tests/balancer/test_controller_usage.py"
 _WATTS = "tests/balancer/test_controller_watts.py"
 _ACCOUNT = "tests/balancer/test_account.py"
 _LEDGER = "tests/balancer/test_ledger.py"
+_STARTS = "tests/balancer/test_starts.py"
 
 FAULTS: tuple[Fault, ...] = (
     # --- increases and decreases
@@ -141,7 +142,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         name="who left the site is forgotten",
         file="balancer/ledger.py",
-        before="        self._gone = {key: account for key, account in left.items() if account.session is not None}",
+        before="        self._gone = {key: account for key, account in left.items() if account.is_taken}",
         after="        self._gone = {}",
         means="a car goes on charging at an EVSE that was taken out of the configuration, and nobody counts it",
         caught_by=(
@@ -364,6 +365,49 @@ FAULTS: tuple[Fault, ...] = (
         after="        rounded = np.ceil(currents / cars.steps - STEP_SLIP) * cars.steps",
         means="the shares of a circuit are together up to a step for each car more than it carries",
         caught_by=(f"{_ALLOCATION}::test_steps_round_down_and_what_is_left_goes_to_the_largest_remainder",),
+    ),
+    # --- gated starts
+    Fault(
+        name="consent without room",
+        file="balancer/starts.py",
+        before="    if most.limit_a < account.start_a - EPSILON_A:",
+        after="    if False:",
+        means="a charger that can't be told 0 A starts before the others have come down for it",
+        caught_by=(f"{_STARTS}::test_others_come_down_first_and_consent_follows_when_they_have",),
+    ),
+    Fault(
+        name="consent while nobody knows what others draw",
+        file="balancer/starts.py",
+        before="    if room.is_stale(key) or not full.isdisjoint(_path(scene, key)):",
+        after="    if not full.isdisjoint(_path(scene, key)):",
+        means="a silent meter lets everybody start",
+        caught_by=(f"{_STARTS}::test_while_nobody_knows_what_others_draw_nobody_starts",),
+    ),
+    Fault(
+        name="consent holds no room",
+        file="balancer/starts.py",
+        before="    account.let_start(account.start_a, scene.now_s)",
+        after="    pass",
+        means="what one was let start into is given to others too",
+        caught_by=(f"{_STARTS}::test_room_is_held_until_the_session_begins",),
+    ),
+    Fault(
+        name="a restart forgets who was let start",
+        file="balancer/keeping.py",
+        before="        account.hold = Claim(row.worst_a, 0.0, until_s=row.worst_until_s)",
+        after="        pass",
+        means="the room of one who is about to begin is given to others",
+        caught_by=(
+            f"{_STARTS}::test_after_a_restart_what_was_held_is_held_until_the_station_is_back_and_for_as_long_again",
+        ),
+    ),
+    Fault(
+        name="a gate is believed when somebody charges behind it",
+        file="balancer/account.py",
+        before="        nobody = self.session is None and self.owner is None",
+        after="        nobody = True",
+        means="a session that began without consent counts for nothing",
+        caught_by=(f"{_STARTS}::test_a_session_that_begins_without_consent_counts_at_once",),
     ),
     # --- turns
     Fault(

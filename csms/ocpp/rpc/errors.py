@@ -6,7 +6,7 @@ import enum
 
 from msgspec import Struct
 
-from csms.domain.errors import OwnError
+from csms.domain.errors import Busy
 
 
 class ErrorKind(enum.Enum):
@@ -77,5 +77,5 @@ class Refusal(Struct, frozen=True):
     description: str
 
 
-class QueueFull(OwnError):
+class QueueFull(Busy):
     """Too many calls of ours wait for this station already; asking again later may help."""

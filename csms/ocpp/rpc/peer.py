@@ -170,9 +170,8 @@ class Peer:
         if message_id is None:
             return Ignored(f"an answer that can't be read: {problem}")
         code = self._error_codes[ErrorKind.FORMAT]
-        return self._failed(
-            message_id, CommandError(code, f"The station's answer was malformed: {problem}", b"{}")
-        )
+        description = f"The station's answer was malformed: {problem}"
+        return self._failed(message_id, CommandError(code, description, b"{}", ours=True))
 
     def _failed(self, message_id: str, error: CommandError) -> Event:
         return self._ours.end(message_id, CommandResult(CommandState.CALL_ERROR, error=error))

@@ -17,6 +17,7 @@ from csms.ocpp.v16 import (
     security,
     smart_charging,
 )
+from csms.ocpp.v16.control import CONTROL
 from csms.ocpp.v16.repairs import REPAIRS
 
 PROFILES = (core, firmware, local_list, reservation, smart_charging, remote_trigger, security)
@@ -33,4 +34,5 @@ DIALECT: Dialect = TableDialect(
     inbound=INBOUND,
     outbound=OUTBOUND,
     repairs=REPAIRS,
+    control=CONTROL,
 )

@@ -1,185 +1,99 @@
-"""One connection between a socket and a store that do what a test tells them, when it tells them."""
+"""One connection: the order of its calls around look-ups, reloads and refused records, and when it stops reading."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
-
-from csms.clock import SystemClock
 from csms.domain.errors import RecordRefused
-from csms.domain.records import Record
-from csms.domain.station import MessageLogPolicy, Registration, StationIdentity, StationState
-from csms.gateway.connection import OPEN_CHARACTERS_LIMIT, Connection
-from csms.gateway.services import Services
-from csms.gateway.wheel import TimerWheel
-from csms.ocpp import v16
-from csms.ports import Lookup, Policy
+from csms.domain.transaction import StartKey, Transaction
+from csms.gateway.connection import OPEN_CHARACTERS_LIMIT
+from tests.csms.gateway.bench import STATUS, Bench, run, soon
 
-DEADLINE_S = 10.0
-STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+STOP = {"transactionId": 7, "meterStop": 20, "timestamp": "2026-01-01T01:00:00Z"}
 
 
-class _Socket:
-    """Keeps what is sent, and why reading stopped."""
-
-    def __init__(self) -> None:
-        self.sent: asyncio.Queue[list[Any]] = asyncio.Queue()
-        self.causes: set[str] = set()
-
-    def send(self, text: str) -> None:
-        self.sent.put_nowait(json.loads(text))
-
-    def paused_by(self, cause: str) -> bool:
-        return cause in self.causes
-
-    def pause_reading(self, cause: str) -> None:
-        self.causes.add(cause)
-
-    def resume_reading(self, cause: str) -> None:
-        self.causes.discard(cause)
-
-
-class _Store:
-    """Commits at once, unless `held`; reads wait until the test lets them go."""
-
-    def __init__(self) -> None:
-        self.held = False
-        self.units: asyncio.Queue[Callable[[Exception | None], None]] = asyncio.Queue()
-        self.look_ups: asyncio.Queue[asyncio.Future[None]] = asyncio.Queue()
-        self.loads: asyncio.Queue[asyncio.Future[StationState]] = asyncio.Queue()
-
-    def submit(self, _records: Sequence[Record], done: Callable[[Exception | None], None]) -> None:
-        if self.held:
-            self.units.put_nowait(done)
-        else:
-            asyncio.get_running_loop().call_soon(done, None)
-
-    async def end_oldest(self, error: Exception | None) -> None:
-        (await _next(self.units))(error)
-
-    def congested(self) -> bool:
-        return False
-
-    async def look_up(self, _station_id: str, _lookup: Lookup) -> None:
-        return await _asked(self.look_ups)
-
-    async def load_state(self, _station_id: str) -> StationState:
-        return await _asked(self.loads)
-
-
-class _Log:
-    def append(self, *_line: object) -> None:
-        """Forget it."""
-
-
-async def _asked(questions: asyncio.Queue[asyncio.Future[Any]]) -> Any:
-    future = asyncio.get_running_loop().create_future()
-    questions.put_nowait(future)
-    return await future
-
-
-async def _next(queue: asyncio.Queue[Any]) -> Any:
-    return await asyncio.wait_for(queue.get(), DEADLINE_S)
-
-
-class _Station:
-    """A connection, and what stands around it."""
-
-    def __init__(self) -> None:
-        self.socket = _Socket()
-        self.store = _Store()
-        clock = SystemClock()
-        numbers = itertools.count(1)
-        self.connection = Connection(
-            identity=StationIdentity(
-                id="CP-1",
-                site_id=None,
-                managed=False,
-                registration=Registration.ACCEPTED,
-                message_log=MessageLogPolicy.ALL,
-                key_hmac=None,
-                previous_key_hmac=None,
-            ),
-            socket=self.socket,  # type: ignore[arg-type]
-            dialect=v16.DIALECT,
-            services=Services(
-                clock=clock,
-                storage=self.store,  # type: ignore[arg-type]
-                message_log=_Log(),  # type: ignore[arg-type]
-                wheel=TimerWheel(clock.machine_s),
-                policy=Policy(accept_unknown_tokens=True),
-                tokens={},
-                token_hmac=lambda uid, kind: f"{kind}:{uid}".encode(),
-                new_id=lambda: f"id-{next(numbers)}",
-                next_ocpp_id=lambda: next(numbers),
-            ),
-            max_nesting=64,
-            closed=lambda _connection, _reason: None,
-        )
-        self.connection.start(self.state())
-
-    @staticmethod
-    def state() -> StationState:
-        return StationState(id="CP-1", site_id=None, managed=False, registration=Registration.ACCEPTED)
-
-    def say(self, message_id: str, action: str, payload: dict[str, Any]) -> None:
-        self.connection.received(json.dumps([2, message_id, action, payload]))
-
-    async def hear(self) -> str:
-        return (await _next(self.socket.sent))[1]
-
-
-def _run(scenario: Callable[[_Station], Awaitable[None]]) -> None:
-    async def run() -> None:
-        await scenario(_Station())
-
-    asyncio.run(run())
+def _running() -> Transaction:
+    return Transaction(
+        id="ours",
+        ocpp_id="7",
+        key=StartKey(1, 1, b"token", "2026-01-01T00:00:00Z", 10.0),
+        started_at_us=1_767_225_600_000_000,
+        last_energy_wh=10.0,
+        last_energy_at_us=1_767_225_600_000_000,
+    )
 
 
 def test_calls_keep_their_order_when_the_state_is_loaded_anew_before_a_look_up_ends() -> None:
-    async def scenario(station: _Station) -> None:
+    async def scenario(station: Bench) -> None:
         store = station.store
         store.held = True
         station.say("refused", "StatusNotification", STATUS)
         station.say("looks-up", "Authorize", {"idTag": "NOBODY"})
         station.say("behind", "Heartbeat", {})
-        looking_up = await _next(store.look_ups)
+        looking_up = await soon(store.look_ups)
         await store.end_oldest(RecordRefused("it breaks a rule"))
-        loading = await _next(store.loads)
+        loading = await soon(store.loads)
         loading.set_result(station.state())
         assert await station.hear() == "refused"
         looking_up.set_result(None)
         # What it found may count on what was not stored: it is asked again.
-        (await _next(store.look_ups)).set_result(None)
+        (await soon(store.look_ups)).set_result(None)
         assert [await station.hear(), await station.hear()] == ["looks-up", "behind"]
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_a_look_up_that_ends_while_the_state_is_loaded_anew_waits_for_that() -> None:
-    async def scenario(station: _Station) -> None:
+    async def scenario(station: Bench) -> None:
         store = station.store
         store.held = True
         station.say("refused", "StatusNotification", STATUS)
         station.say("looks-up", "Authorize", {"idTag": "NOBODY"})
-        looking_up = await _next(store.look_ups)
+        looking_up = await soon(store.look_ups)
         await store.end_oldest(RecordRefused("it breaks a rule"))
-        loading = await _next(store.loads)
+        loading = await soon(store.loads)
         looking_up.set_result(None)
         station.say("behind", "Heartbeat", {})
         loading.set_result(station.state())
-        (await _next(store.look_ups)).set_result(None)
+        (await soon(store.look_ups)).set_result(None)
         heard = [await station.hear() for _ in range(3)]
         assert heard == ["refused", "looks-up", "behind"]
 
-    _run(scenario)
+    run(scenario)
+
+
+def test_what_comes_while_the_state_is_loaded_anew_waits_for_the_newest_state() -> None:
+    async def scenario(station: Bench) -> None:
+        store = station.store
+        store.held = True
+        for message_id in ("first", "good", "second"):
+            station.say(message_id, "StatusNotification", STATUS)
+        await store.end_oldest(RecordRefused("it breaks a rule"))
+        loading_first = await soon(store.loads)
+        # Its records were submitted before the state was in doubt, and are stored.
+        await store.end_oldest(None)
+        assert await station.hear() == "good"
+        station.say("behind", "StopTransaction", STOP)
+        station.say("last", "Heartbeat", {})
+        await store.end_oldest(RecordRefused("it breaks a rule"))
+        loading_second = await soon(store.loads)
+        loading_first.set_result(station.state())
+        assert await station.hear() == "first"
+        newest = station.state()
+        newest.transactions["7"] = _running()
+        loading_second.set_result(newest)
+        assert await station.hear() == "second"
+        for _ in range(2):
+            await store.end_oldest(None)  # what was kept raw
+        # The stop needs no look-up: the newest state knows its transaction.
+        assert await station.hear() == "last"
+        await store.end_oldest(None)
+        assert await station.hear() == "behind"
+        assert store.look_ups.empty()
+
+    run(scenario)
 
 
 def test_a_station_with_much_unanswered_is_not_read_from_until_that_is_stored() -> None:
-    async def scenario(station: _Station) -> None:
+    async def scenario(station: Bench) -> None:
         station.store.held = True
         half = "x" * (OPEN_CHARACTERS_LIMIT // 2)
         station.say("1", "DataTransfer", {"vendorId": "V", "data": half})
@@ -190,11 +104,11 @@ def test_a_station_with_much_unanswered_is_not_read_from_until_that_is_stored() 
         assert await station.hear() == "1"
         assert station.socket.causes == set()
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_a_station_is_read_from_again_when_what_could_only_be_kept_raw_is_stored() -> None:
-    async def scenario(station: _Station) -> None:
+    async def scenario(station: Bench) -> None:
         station.store.held = True
         long = {
             "connectorId": 1,
@@ -203,9 +117,9 @@ def test_a_station_is_read_from_again_when_what_could_only_be_kept_raw_is_stored
         station.say("1", "MeterValues", long)
         assert station.socket.causes == {"open calls"}
         await station.store.end_oldest(RecordRefused("it breaks a rule"))
-        (await _next(station.store.loads)).set_result(station.state())
+        (await soon(station.store.loads)).set_result(station.state())
         await station.store.end_oldest(None)
         assert await station.hear() == "1"
         assert station.socket.causes == set()
 
-    _run(scenario)
+    run(scenario)

@@ -4,169 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.typing import Subprotocol
+from websockets.exceptions import InvalidStatus
 
-from csms.clock import SystemClock
-from csms.domain.commands import CommandResult, CommandState, Priority, RawCommand
-from csms.domain.errors import Invalid, NotConnected, StorageError
-from csms.domain.station import MessageLogPolicy
-from csms.gateway.server import Gateway, GatewayOptions
-from csms.gateway.services import Services
-from csms.gateway.socket import SocketLimits
-from csms.gateway.wheel import TimerWheel
-from csms.ocpp import v16
-from csms.ports import Policy
-from csms.storage import SqliteStorage, open_storage, station_key_matches, token_hmac
-
-SECRET = b"s" * 32
-DEADLINE_S = 30.0
-
-
-class _Machine(SystemClock):
-    """Site time of this machine; machine time that a test may push on."""
-
-    ahead_s = 0.0
-
-    def machine_s(self) -> float:
-        return super().machine_s() + self.ahead_s
-
-
-class _Breakable:
-    """The real store behind a switch that makes every commit fail."""
-
-    def __init__(self, storage: SqliteStorage) -> None:
-        self._storage = storage
-        self.broken = False
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._storage, name)
-
-    def submit(self, records: object, done: Callable[[Exception | None], None]) -> None:
-        if self.broken:
-            asyncio.get_running_loop().call_soon(done, StorageError("the disk is full"))
-        else:
-            self._storage.submit(records, done)  # type: ignore[arg-type]
-
-
-class _Site:
-    """A gateway on a free port, its store, and clients for it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.clock = _Machine()
-        self.wheel = TimerWheel(self.clock.machine_s)
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[_Site]:
-        self.storage: SqliteStorage = await open_storage(
-            f"sqlite+aiosqlite:///{self.path}", clock=self.clock, secret=SECRET
-        )
-        self.breakable = _Breakable(self.storage)
-        numbers = itertools.count(1)
-        self.gateway = Gateway(
-            services=Services(
-                clock=self.clock,
-                storage=self.breakable,  # type: ignore[arg-type]
-                message_log=self.storage.message_log,
-                wheel=self.wheel,
-                policy=Policy(accept_unknown_tokens=True),
-                tokens=self.storage.tokens,
-                token_hmac=lambda uid, kind: token_hmac(SECRET, uid, kind),
-                new_id=lambda: f"id-{next(numbers)}",
-                next_ocpp_id=self.storage.next_ocpp_id,
-            ),
-            dialects={v16.DIALECT.subprotocol: v16.DIALECT},
-            key_matches=lambda identity, key: station_key_matches(SECRET, identity, key),
-            options=GatewayOptions(
-                limits=SocketLimits(),
-                accept_unknown_stations=True,
-                message_log=MessageLogPolicy.ALL,
-            ),
-        )
-        self.port = await self.gateway.listen("127.0.0.1", 0)
-        try:
-            yield self
-        finally:
-            await self.gateway.drain(5.0)
-            await self.storage.close()
-
-    async def station(self, name: str = "CP-1") -> _Station:
-        socket = await connect(
-            f"ws://127.0.0.1:{self.port}/ocpp/{name}",
-            subprotocols=[Subprotocol("ocpp1.6")],
-            ping_interval=None,
-        )
-        return _Station(socket)
-
-    def pass_time(self, seconds: float) -> None:
-        self.clock.ahead_s += seconds
-        self.wheel.turn()
-
-    def rows(self, query: str) -> list[tuple[object, ...]]:
-        with contextlib.closing(sqlite3.connect(self.path)) as store:
-            return store.execute(query).fetchall()
-
-
-class _Station:
-    def __init__(self, socket: ClientConnection) -> None:
-        self.socket = socket
-        self.ids = itertools.count(1)
-
-    async def say(self, frame: list[object]) -> None:
-        await self.socket.send(json.dumps(frame))
-
-    async def hear(self) -> list[object]:
-        heard: list[object] = json.loads(await asyncio.wait_for(self.socket.recv(), DEADLINE_S))
-        return heard
-
-    async def call(self, action: str, payload: dict[str, object]) -> list[object]:
-        await self.say([2, f"m{next(self.ids)}", action, payload])
-        return await self.hear()
-
-    async def ending(self) -> tuple[int, str]:
-        with pytest.raises(ConnectionClosed) as ended:
-            await self.hear()
-        assert ended.value.rcvd is not None
-        return ended.value.rcvd.code, ended.value.rcvd.reason
-
-
-START: dict[str, object] = {
-    "connectorId": 1,
-    "idTag": "TAG",
-    "meterStart": 10,
-    "timestamp": "2026-01-01T00:00:00Z",
-}
-
-
-def _run(path: Path, scenario: Callable[[_Site], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with _Site(path / "store.sqlite3").running() as site:
-            await asyncio.wait_for(scenario(site), 60.0)
-
-    asyncio.run(run())
-
-
-def _command(action: str, payload: dict[str, object], **more: object) -> RawCommand:
-    return RawCommand(
-        id=f"command-{action}-{len(str(payload))}",
-        name=action,
-        action=action,
-        payload=json.dumps(payload).encode(),
-        **more,  # type: ignore[arg-type]
-    )
+from csms.domain.commands import CommandResult, CommandState, Priority
+from csms.domain.errors import Invalid, NotConnected
+from tests.csms.gateway.world import DEADLINE_S, START, Site, command, run
 
 
 def test_pipelined_calls_are_handled_in_their_order(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         await station.say([2, "start", "StartTransaction", START])
         await station.say([2, "stop", "StopTransaction", {
@@ -176,15 +27,15 @@ def test_pipelined_calls_are_handled_in_their_order(tmp_path: Path) -> None:
         assert answers["start"][2]["transactionId"] == 1  # type: ignore[index]
         assert site.rows("SELECT ocpp_id, meter_stop_wh, orphan FROM transactions") == [("1", 20.0, 0)]
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_our_call_waits_for_its_answer_while_the_station_goes_on_talking(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         await station.call("BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
         started = await station.call("StartTransaction", START)
-        reset = asyncio.create_task(site.gateway.directory.call("cp-1", _command("Reset", {"type": "Hard"})))
+        reset = asyncio.create_task(site.gateway.directory.call("cp-1", command("Reset", {"type": "Hard"})))
         asked = await station.hear()
         assert asked[0] == 2
         assert asked[2:] == ["Reset", {"type": "Hard"}]
@@ -201,17 +52,17 @@ def test_our_call_waits_for_its_answer_while_the_station_goes_on_talking(tmp_pat
             ("answered", "Reset", b'{"status": "Accepted"}')
         ]
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_one_call_of_ours_is_in_flight_and_stops_overtake_what_waits(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         link = site.gateway.directory
         calls = [
-            _command("ClearCache", {}, priority=Priority.OPERATOR),
-            _command("GetConfiguration", {}, priority=Priority.BACKGROUND),
-            _command("RemoteStopTransaction", {"transactionId": 4}, priority=Priority.STOP),
+            command("ClearCache", {}, priority=Priority.OPERATOR),
+            command("GetConfiguration", {}, priority=Priority.BACKGROUND),
+            command("RemoteStopTransaction", {"transactionId": 4}, priority=Priority.STOP),
         ]
         await station.call("Heartbeat", {})
         tasks = [asyncio.create_task(link.call("CP-1", call)) for call in calls]
@@ -224,17 +75,17 @@ def test_one_call_of_ours_is_in_flight_and_stops_overtake_what_waits(tmp_path: P
         await asyncio.gather(*tasks)
         assert order == ["ClearCache", "RemoteStopTransaction", "GetConfiguration"]
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_a_call_of_ours_ends_at_its_deadline_and_lets_the_next_go(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         await station.call("Heartbeat", {})
         link = site.gateway.directory
-        slow = asyncio.create_task(link.call("CP-1", _command("ClearCache", {}, timeout_s=5.0)))
+        slow = asyncio.create_task(link.call("CP-1", command("ClearCache", {}, timeout_s=5.0)))
         await station.hear()
-        next_one = asyncio.create_task(link.call("CP-1", _command("Reset", {"type": "Soft"}, timeout_s=50.0)))
+        next_one = asyncio.create_task(link.call("CP-1", command("Reset", {"type": "Soft"}, timeout_s=50.0)))
         await station.call("Heartbeat", {})
         site.pass_time(7.0)
         assert (await asyncio.wait_for(slow, DEADLINE_S)).state is CommandState.TIMED_OUT
@@ -249,43 +100,43 @@ def test_a_call_of_ours_ends_at_its_deadline_and_lets_the_next_go(tmp_path: Path
         assert stored[0][0] == "call_error"
         assert json.loads(str(stored[0][1]))["details"] == {"a": 1}
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_the_end_of_the_connection_ends_our_calls_at_once(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         await station.call("Heartbeat", {})
         link = site.gateway.directory
-        sent = asyncio.create_task(link.call("CP-1", _command("ClearCache", {})))
+        sent = asyncio.create_task(link.call("CP-1", command("ClearCache", {})))
         await station.hear()
-        waiting = asyncio.create_task(link.call("CP-1", _command("Reset", {"type": "Soft"})))
+        waiting = asyncio.create_task(link.call("CP-1", command("Reset", {"type": "Soft"})))
         await station.call("Heartbeat", {})
         await station.socket.close()
         assert (await asyncio.wait_for(sent, DEADLINE_S)).state is CommandState.TIMED_OUT
         assert (await asyncio.wait_for(waiting, DEADLINE_S)).state is CommandState.NOT_SENT
         with pytest.raises(NotConnected):
-            await link.call("CP-1", _command("ClearCache", {}))
+            await link.call("CP-1", command("ClearCache", {}))
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_a_call_that_breaks_its_schema_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         await station.call("Heartbeat", {})
         with pytest.raises(Invalid, match="type"):
-            await site.gateway.directory.call("CP-1", _command("Reset", {"type": "Gentle"}))
+            await site.gateway.directory.call("CP-1", command("Reset", {"type": "Gentle"}))
         with pytest.raises(Invalid):
-            await site.gateway.directory.call("CP-1", _command("BootNotification", {}))
+            await site.gateway.directory.call("CP-1", command("BootNotification", {}))
         assert (await station.call("Heartbeat", {}))[0] == 3
         assert site.rows("SELECT * FROM commands") == []
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_the_newest_connection_is_the_station_and_the_old_ones_end_changes_nothing(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         old = await site.station("CP-1")
         await old.call("Heartbeat", {})
         new = await site.station("cp-1")
@@ -296,11 +147,11 @@ def test_the_newest_connection_is_the_station_and_the_old_ones_end_changes_nothi
         assert site.rows("SELECT kind, count(*) FROM events GROUP BY kind") == [("station.connected", 2)]
         assert site.rows("SELECT id FROM stations") == [("CP-1",)]
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_what_the_store_can_not_take_is_kept_raw_and_answered(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         await station.call("Heartbeat", {})
         with contextlib.closing(sqlite3.connect(site.path)) as store:
@@ -319,11 +170,11 @@ def test_what_the_store_can_not_take_is_kept_raw_and_answered(tmp_path: Path) ->
         assert raw[0] == "StartTransaction"
         assert json.loads(bytes(raw[1]))["meterStart"] == 666  # type: ignore[arg-type]
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_a_store_that_fails_closes_the_connection_so_that_the_station_sends_again(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         await station.call("Heartbeat", {})
         site.breakable.broken = True
@@ -335,11 +186,11 @@ def test_a_store_that_fails_closes_the_connection_so_that_the_station_sends_agai
         assert answer[0] == 3
         assert len(site.rows("SELECT * FROM transactions")) == 1
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_a_new_station_is_told_to_come_again_when_it_can_not_be_registered(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         site.breakable.broken = True
         with pytest.raises(InvalidStatus) as refused:
             await site.station("NEW")
@@ -348,11 +199,11 @@ def test_a_new_station_is_told_to_come_again_when_it_can_not_be_registered(tmp_p
         site.breakable.broken = False
         assert (await (await site.station("NEW")).call("Heartbeat", {}))[0] == 3
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)
 
 
 def test_draining_lets_answers_out_and_closes_with_1012(tmp_path: Path) -> None:
-    async def scenario(site: _Site) -> None:
+    async def scenario(site: Site) -> None:
         station = await site.station()
         await station.call("Heartbeat", {})
         await station.say([2, "s", "StartTransaction", START])
@@ -363,4 +214,4 @@ def test_draining_lets_answers_out_and_closes_with_1012(tmp_path: Path) -> None:
         assert answer[0] == 3
         assert len(site.gateway.directory) == 0
 
-    _run(tmp_path, scenario)
+    run(tmp_path, scenario)

@@ -22,6 +22,7 @@ from csms.ocpp.tables import (
     Untranslatable,
     notice,
 )
+from csms.ocpp.v16.control import CONTROL
 
 
 class AuthorizeRequest(Struct, forbid_unknown_fields=True, rename="camel"):
@@ -77,6 +78,7 @@ DIALECT = TableDialect(
         whole=frozenset(),
         verbatim=frozenset(),
     ),
+    control=CONTROL,
 )
 
 
@@ -216,6 +218,7 @@ def test_a_class_that_is_stricter_than_its_schema_still_refuses_properly():
         inbound={"Authorize": row},
         outbound={"Authorize": Outbound(Stricter, Empty)},
         repairs=DIALECT._repairs,
+        control=CONTROL,
     )
     payload = json.dumps({"idTag": "A"}).encode()
     assert dialect.decode("Authorize", payload, 5) == Refusal(

@@ -62,6 +62,7 @@ class SqliteEngine:
         serving: bool = True,
         busy_s: float = 5.0,
         keep_days: int = 90,
+        decisions_keep_days: int = 30,
         writer: WriterLimits | None = None,
         message_log: MessageLogLimits | None = None,
     ) -> SqliteStorage:
@@ -69,6 +70,7 @@ class SqliteEngine:
             self.path.write_bytes(_fresh_store())
         options = StoreOptions(
             samples_keep_days=keep_days,
+            decisions_keep_days=decisions_keep_days,
             busy_s=busy_s,
             writer=writer or WriterLimits(),
             message_log=message_log or MessageLogLimits(),

@@ -8,13 +8,18 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from csms.domain.records import (
+    CapSaved,
     CommandRecorded,
     ConnectorStatusRecorded,
+    DecisionLogged,
     EventRecorded,
+    ExposureSaved,
+    ForeignSaved,
     RawKept,
     Record,
     SampleRecorded,
     SignedValueRecorded,
+    SiteSaved,
     StationBooted,
     StationConnected,
     StationDisconnected,
@@ -122,6 +127,11 @@ COMMAND = CommandRecorded(
     sent_at_us=None,
     final_at_us=None,
 )
+SITE = SiteSaved("depot", 1, b'{"id": "depot"}', NOW_US)
+CAP = CapSaved("depot", "main", "rest", 40.0, 40.0, 32.5, None, NOW_US + 60_000_000, "works", NOW_US)
+EXPOSURE = ExposureSaved("CP-1", 1, "depot", "tx-1", 16.0, 1_750_000_900.5, 6.0, None, NOW_US)
+FOREIGN = ForeignSaved("CP-1", 1, 7, 10.0, 0, 1, NOW_US)
+DECISION = DecisionLogged("depot", NOW_US, "step", b"packed")
 RAW = RawKept("CP-1", None, NOW_US, "StopTransaction", b"{", "not JSON")
 
 
@@ -148,6 +158,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "str | None": st.none() | _texts,
     "int": _integers,
     "int | None": st.none() | _integers,
+    "float": _numbers,
     "float | None": st.none() | _numbers,
     "bytes": _blobs,
     "bytes | None": st.none() | _blobs,

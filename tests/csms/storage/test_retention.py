@@ -9,7 +9,7 @@ import pytest
 from csms.storage import SqliteStorage
 from csms.storage.retention import DAY_US, PAUSE_S, STEP_ROWS, Retention, Sweep
 from tests.csms.storage.engines import NOW_US, FakeClock, SqliteEngine, written
-from tests.csms.storage.some_records import EVENT, SAMPLE, but
+from tests.csms.storage.some_records import DECISION, EVENT, SAMPLE, but
 
 KEEP_US = 90 * DAY_US
 OLD_US = NOW_US - KEEP_US - 1
@@ -131,6 +131,22 @@ def test_the_writer_deletes_old_samples_between_its_commits(sqlite: SqliteEngine
 
     sqlite.write(*old, young, serving=False)
     assert sqlite.tell(story) >= 0
+
+
+def test_the_writer_deletes_old_decisions_too(sqlite: SqliteEngine):
+    old_us = NOW_US - 30 * DAY_US - 1
+    log = [but(DECISION, at_us=at_us) for at_us in (old_us, old_us, old_us + 1, NOW_US)]
+
+    async def story(storage: SqliteStorage) -> bool:
+        for _ in range(50):
+            await written(storage, [EVENT])
+            left = [line.at_us for line in await storage.decisions("depot")]
+            if left == [old_us + 1, NOW_US]:
+                return True
+        return False
+
+    sqlite.write(*log, serving=False)
+    assert sqlite.tell(story)
 
 
 def test_a_command_deletes_nothing(sqlite: SqliteEngine):

@@ -15,22 +15,32 @@ from msgspec.structs import asdict
 from sqlmodel import Session, create_engine, select
 
 from csms.domain import records
+from csms.storage.in_turn import IN_TURN
 from csms.storage.migrate import migrate
+from csms.storage.own_records import StationAdded, StationManaged
 from csms.storage.sqlite_commit import SqliteCommitter, connect
 from csms.storage.statements import STATEMENTS
 from csms.storage.tables import (
+    CapRow,
     CommandRow,
     ConnectorRow,
+    DecisionRow,
     EventRow,
+    ExposureRow,
+    ForeignProfileRow,
+    ModelFormRow,
+    PlacementRow,
     RawMessageRow,
     Row,
     SampleRow,
     SignedValueRow,
+    SiteRow,
+    StationFormRow,
     StationRow,
     TokenRow,
     TransactionRow,
 )
-from tests.csms.storage.some_records import TOKEN_SEEN, any_of
+from tests.csms.storage.some_records import SITE, TOKEN_SEEN, any_of, but
 
 
 class Shelf:
@@ -77,6 +87,18 @@ PLAIN = [
     (records.RawKept, RawMessageRow),
     (records.ConnectorStatusRecorded, ConnectorRow),
     (records.TransactionOpened, TransactionRow),
+    (records.ExposureSaved, ExposureRow),
+    (records.FormSaved, StationFormRow),
+    (records.ModelFormSaved, ModelFormRow),
+    (records.ForeignSaved, ForeignProfileRow),
+    (records.DecisionLogged, DecisionRow),
+]
+UPSERTS: list[tuple[type[Any], type[Row], set[str]]] = [
+    (records.CapSaved, CapRow, {"site_id", "node", "source"}),
+    (records.ExposureSaved, ExposureRow, {"station_id", "evse"}),
+    (records.FormSaved, StationFormRow, {"station_id"}),
+    (records.ModelFormSaved, ModelFormRow, {"vendor", "model", "firmware"}),
+    (records.ForeignSaved, ForeignProfileRow, {"station_id", "evse", "profile_id"}),
 ]
 
 
@@ -100,6 +122,49 @@ def test_a_command_without_secrets_comes_back_as_it_was(shelf: Shelf, data: st.D
     (found,) = shelf.kept(CommandRow, [record])
 
     same(found, record)
+
+
+@pytest.mark.parametrize(("kind", "row", "key"), UPSERTS)
+@given(data=st.data())
+def test_a_newer_record_takes_the_place_of_the_older_one_whole(
+    shelf: Shelf, kind: type[Any], row: type[Row], key: set[str], data: st.DataObject
+):
+    said = {"site_id": "depot"} if "site_id" in key else {}
+    older = data.draw(any_of(kind, **said))
+    newer = data.draw(any_of(kind, **said, **{name: getattr(older, name) for name in key - said.keys()}))
+
+    (found,) = shelf.kept(row, [SITE], [older], [newer])
+
+    same(found, newer)
+
+
+@given(first=any_of(records.SiteSaved, revision=1), newer=any_of(records.SiteSaved, revision=2))
+def test_a_site_comes_back_as_it_was_saved_last(
+    shelf: Shelf, first: records.SiteSaved, newer: records.SiteSaved
+):
+    (found,) = shelf.kept(SiteRow, [first], [but(newer, id=first.id)])
+
+    assert found == {
+        "id": first.id,
+        "revision": 2,
+        "config": newer.config,
+        "created_at_us": first.at_us,
+        "updated_at_us": newer.at_us,
+    }
+
+
+@given(placed=any_of(records.StationPlaced, site_id="depot"))
+def test_a_placement_comes_back_as_it_was(shelf: Shelf, placed: records.StationPlaced):
+    (found,) = shelf.kept(PlacementRow, [placed], [placed])
+
+    same(found, placed)
+
+
+@given(added=any_of(StationAdded), managed=st.sampled_from([0, 1]))
+def test_a_station_that_was_added_comes_back_as_it_was(shelf: Shelf, added: StationAdded, managed: int):
+    (found,) = shelf.kept(StationRow, [added], [StationManaged(managed, added.id)])
+
+    same(found, but(added, managed=managed))
 
 
 @given(seen=any_of(records.TokenSeen))
@@ -160,7 +225,7 @@ def test_the_digest_of_a_reading_covers_what_the_station_said_and_nothing_else()
 
 def test_every_record_has_a_statement_with_a_place_for_each_field():
     for kind in get_args(records.Record):
-        assert kind in STATEMENTS
+        assert (kind in STATEMENTS) != (kind in IN_TURN)
 
 
 def test_the_tables_take_nothing_but_integers_reals_texts_and_blobs():
@@ -171,7 +236,9 @@ def test_the_tables_take_nothing_but_integers_reals_texts_and_blobs():
 
 
 def test_whatever_belongs_to_a_site_says_to_which():
-    without = {"meta", "id_blocks", "tokens", "token_changes"}
+    of_none = {"meta", "id_blocks", "sites", "tokens", "token_changes"}
+    of_stations_and_models = {"station_forms", "model_forms", "foreign_profiles"}
+    without = of_none | of_stations_and_models
 
     assert {name for name, table in Row.metadata.tables.items() if "site_id" not in table.columns} == without
 

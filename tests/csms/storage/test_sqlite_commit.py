@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from csms.domain.errors import RecordRefused, StorageError
+from csms.domain.records import CapRemoved, SiteRemoved, StationPlaced
 from csms.storage.migrate import migrate
 from csms.storage.sqlite_commit import SqliteCommitter, connect
 from csms.storage.writer import Committed, Writer
-from tests.csms.storage.some_records import CLOSED, EVENT, OPENED, RAW, SAMPLE, TOKEN_SEEN, but
+from tests.csms.storage.some_records import CAP, CLOSED, EVENT, OPENED, RAW, SAMPLE, SITE, TOKEN_SEEN, but
 
 POISON = but(EVENT, at_us=2**63)
 
@@ -73,6 +74,25 @@ def test_a_batch_is_one_commit(bench: Bench):
     assert committed.errors == [None] * 300
     assert bench.commits == 1
     assert bench.count("events") == 300
+
+
+def test_records_that_undo_each_other_take_turns_in_one_commit(bench: Bench):
+    placed, gone = StationPlaced("depot", "CP-1"), StationPlaced(None, "CP-1")
+    removed = [gone, SiteRemoved("depot", 1), CapRemoved("depot", "main", "grid")]
+
+    committed = bench.commit([EVENT, SITE, placed, CAP], removed, [SITE, placed], [EVENT, CAP])
+
+    assert committed.errors == [None] * 4
+    assert bench.commits == 1
+    assert [bench.count(table) for table in ("sites", "placements", "caps", "events")] == [1, 1, 1, 2]
+
+
+def test_what_comes_too_late_in_a_batch_fails_alone_and_says_why(bench: Bench):
+    committed = bench.commit([SITE], [EVENT, SITE], [EVENT])
+
+    assert kinds(committed) == [type(None), RecordRefused, type(None)]
+    assert "the site's revision is another one by now" in str(committed.errors[1])
+    assert bench.count("events") == 1
 
 
 def test_units_that_wait_for_a_lock_share_a_commit(tmp_path: Path):

@@ -9,7 +9,7 @@ import pytest
 from csms.domain.answers import AuthorizationAnswer
 from csms.domain.events import AuthorizationRequested
 from csms.domain.token import Judgement, TokenStatus, Verdict
-from csms.ports import OpenTransactionsOfToken, Policy, TokenByHmac
+from csms.ports import OpenTransactionsOfToken, Policy, RoomToStart, TokenByHmac
 from tests.csms.usecases.world import NOON, World, hmac_of, start, stop
 
 
@@ -111,3 +111,33 @@ def test_a_token_may_be_presented_to_stop_what_another_of_its_group_charges(
     world.add_token("YOURS", group=groups[1], max_concurrent=0)
     world.send(start(uid="MINE"))
     assert _authorize(world, "YOURS").verdict is verdict
+
+
+# --- gated stations
+
+
+@pytest.mark.parametrize(("has_room", "verdict"), [(True, Verdict.ACCEPTED), (False, Verdict.CONCURRENT_TX)])
+def test_at_a_gated_station_a_good_token_waits_for_room(
+    world: World, has_room: bool, verdict: Verdict
+) -> None:
+    world.add_token("CARD", group="fleet")
+    world.state().gated, world.has_room = True, has_room
+    assert _authorize(world, "CARD") == Judgement(verdict=verdict, group="fleet")
+    assert world.lookups == [RoomToStart("CP-1")]
+
+
+def test_at_a_gated_station_nobody_waits_who_may_not_charge_or_charges_already(world: World) -> None:
+    world.add_token("CARD")
+    world.add_token("OLD", TokenStatus.BLOCKED)
+    world.state().gated, world.has_room = True, False
+    assert _authorize(world, "OLD").verdict is Verdict.BLOCKED
+    world.send(start(uid="CARD"))
+    assert _authorize(world, "CARD").verdict is Verdict.ACCEPTED
+    assert RoomToStart("CP-1") not in world.lookups
+
+
+def test_who_starts_at_a_gated_station_without_room_is_kept_and_answered(world: World) -> None:
+    world.add_token("CARD")
+    world.state().gated, world.has_room = True, False
+    world.send(start(uid="CARD"))
+    assert len(world.tables.transactions) == 1

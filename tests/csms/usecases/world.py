@@ -47,6 +47,7 @@ from csms.ports import (
     OpenTransactionsOfToken,
     Outcome,
     Policy,
+    RoomToStart,
     TokenByHmac,
     TransactionByEnd,
     TransactionById,
@@ -218,6 +219,7 @@ class World:
         self.states: dict[str, StationState] = {}
         self.registration = Registration.ACCEPTED
         self.lookups: list[Lookup] = []
+        self.has_room = True
         self._drawn = 0
 
     # --- what an operator does
@@ -313,6 +315,8 @@ class World:
     def _look_up(self, station: str, lookup: Lookup) -> Found:
         rows = [row for row in self.tables.transactions.values() if row.opened.station_id == station]
         match lookup:
+            case RoomToStart():
+                return self.has_room
             case TokenByHmac():
                 return self.tables.tokens.get(lookup.hmac)
             case OpenTransactionsOfToken():

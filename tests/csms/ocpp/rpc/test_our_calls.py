@@ -113,6 +113,7 @@ def test_a_malformed_answer_ends_the_call_at_once(new_peer, version: str, code: 
     assert done.outcome.error
     assert done.outcome.error.code == code
     assert done.outcome.error.description.startswith("The station's answer was malformed: ")
+    assert done.outcome.error.ours
     assert sent(peer) == following
 
 

@@ -8,49 +8,19 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from csms import __version__, cli
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
-@pytest.fixture
-def run(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    logging_restored: None,
-) -> Run:
-    """Type a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def typed(*arguments: str) -> Said:
-        with pytest.raises(SystemExit) as ended:
-            cli.main(arguments)
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int) or code is None
-        return Said(code or 0, out, err)
-
-    return typed
+from tests.csms.cli.typing_commands import Run, Said
 
 
 def commands() -> list[tuple[str, ...]]:
     return [
-        ("serve",), ("check",), ("station", "add"), ("station", "list"), ("token", "add"), ("token", "list"),
+        ("serve",), ("check",), ("station", "add"), ("station", "list"), ("station", "manage"), ("token", "add"),
+        ("token", "list"), ("site", "add"), ("site", "show"), ("site", "check"), ("site", "remove"),
     ]  # fmt: skip
 
 
@@ -63,7 +33,7 @@ def test_each_command_shows_an_example_in_its_help(run: Run, command: tuple[str,
 
 def test_alone_it_lists_its_commands(run: Run):
     said = run()
-    assert all(name in said.out + said.err for name in ("serve", "check", "station", "token"))
+    assert all(name in said.out + said.err for name in ("serve", "check", "station", "site", "token"))
 
 
 def test_it_tells_its_version(run: Run):
@@ -208,6 +178,21 @@ def test_a_file_that_is_no_store_is_refused_and_stays_as_it_was(run: Run):
     assert Path("headroom.sqlite3").read_text().startswith("my diary")
 
 
+@pytest.mark.parametrize(("option", "managed"), [([], "yes"), (["--off"], "no")])
+def test_whether_a_station_is_managed_can_be_changed(run: Run, option: list[str], managed: str):
+    run("station", "add", "CP-1", *(["--unmanaged"] if not option else []))
+    said = run("station", "manage", "cp-1", *option)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"Station CP-1 is {'managed' if managed == 'yes' else 'unmanaged'};")
+    assert re.search(rf"^CP-1 +{managed}", run("station", "list").out, re.MULTILINE)
+
+
+def test_an_unknown_station_can_not_be_managed(run: Run):
+    said = run("station", "manage", "CP-1")
+    assert (said.code, said.out) == (2, "")
+    assert "there is no station CP-1" in said.err
+
+
 # --- tokens
 
 
@@ -256,7 +241,7 @@ def test_the_package_runs_as_a_module_and_serving_refuses_a_wrong_configuration(
     environment = {
         **os.environ,
         "CSMS_HTTP_HOST": "0.0.0.0",
-        "PYTHONPATH": str(Path(cli.__file__).parents[1]),
+        "PYTHONPATH": str(Path(cli.__file__).parents[2]),
     }
     said = subprocess.run(
         [sys.executable, "-m", "csms", "serve"],

@@ -1,0 +1,5 @@
+"""REST: what `/api/v1` takes and gives, and the whole HTTP application made of it."""
+
+from csms.api.application import build
+
+__all__ = ["build"]

@@ -1,0 +1,193 @@
+"""What the balancing asks of stations and hears of them, before any OCPP version shapes it.
+
+Limits are amperes per phase or watts, as the `ProfileForm` of the station's model says.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+OWN_PROFILE_IDS = range(1_000_000, 2_000_000)
+"""Charging profile ids that are the balancer's; whoever else uses one changes our profiles."""
+
+
+class RateUnit(str, enum.Enum):
+    """The unit of a charging schedule's limits; the letters are the standard's."""
+
+    AMPERE = "A"
+    WATT = "W"
+
+
+class Placement(str, enum.Enum):
+    """Which profile carries a running limit."""
+
+    TRANSACTION = "transaction"
+    """TxProfile: it ends with its transaction."""
+    DEFAULT = "default"
+    """TxDefaultProfile on the EVSE, in place of the failsafe: it outlives the transaction."""
+    STATION = "station"
+    """ChargePointMaxProfile or ChargingStationMaxProfile; only where the station has one EVSE."""
+
+
+class ProfileForm(Struct, frozen=True, kw_only=True):
+    """How a model takes limits; found out by asking and by trying, kept per model."""
+
+    unit: RateUnit = RateUnit.AMPERE
+    placement: Placement = Placement.TRANSACTION
+    stack_level: int = 0
+    periods_max: int = 2
+    """1: no step down inside a schedule, so no lease."""
+
+
+class FailsafeOrder(Struct, frozen=True, kw_only=True):
+    """Install the limit that holds whenever no running one does, as the default profile of one EVSE."""
+
+    evse: int
+    limit: float
+    """In the form's unit; rounded down to one decimal on the wire."""
+    form: ProfileForm
+    start_us: int
+    """When its schedule begins, in the past."""
+
+
+class LimitOrder(Struct, frozen=True, kw_only=True):
+    """Set the running limit of a transaction."""
+
+    evse: int
+    ocpp_transaction_id: str
+    """As the station names it."""
+    limit: float
+    """In the form's unit; 0 pauses."""
+    failsafe: float
+    """From `lease_s` on."""
+    lease_s: float | None
+    """Site seconds from `start_us`; None: one period."""
+    form: ProfileForm
+    start_us: int
+
+
+class ReadConfiguration(Struct, frozen=True):
+    """Read all that the station says of itself that bears on limits and measurement, or `keys` alone."""
+
+    keys: tuple[str, ...] = ()
+
+
+class WriteConfiguration(Struct, frozen=True):
+    """Write one configuration key (2.0.1: variable)."""
+
+    key: str
+    value: str
+
+
+class ClearOwnProfiles(Struct, frozen=True):
+    """Remove our profiles from an EVSE."""
+
+    evse: int
+    form: ProfileForm
+
+
+StationOrder = FailsafeOrder | LimitOrder | ReadConfiguration | WriteConfiguration | ClearOwnProfiles
+
+
+class OrderVerdict(str, enum.Enum):
+    """How an order ended; the names are those of `balancer.observations.Verdict`."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    """The station said no: it keeps what it had."""
+    UNSUPPORTED = "unsupported"
+    """It said that it can't do that at all (NotSupported, NotImplemented)."""
+    UNKNOWN = "unknown"
+    """It left and no answer came: it may count or not."""
+    NOT_SENT = "not-sent"
+    """It never left."""
+
+
+class OrderOutcome(Struct, frozen=True, kw_only=True):
+    """How an order ended, in neutral words."""
+
+    verdict: OrderVerdict
+    detail: str = ""
+    """What the station said: its status or its error's code and description."""
+    values: dict[str, str] = {}
+    """Of a `ReadConfiguration`: key → value as the station wrote them."""
+    unknown_keys: tuple[str, ...] = ()
+    reboot_required: bool = False
+    smart_charging: SmartCharging | None = None
+    """Of an accepted `ReadConfiguration` of everything: what `values` say."""
+
+
+class SmartCharging(Struct, frozen=True, kw_only=True):
+    """What a station's configuration says of limits and measurement."""
+
+    supported: bool | None
+    """None: it doesn't say; try."""
+    units: tuple[RateUnit, ...]
+    """Empty: it doesn't say."""
+    stack_level_max: int | None
+    periods_max: int | None
+    evses: int | None
+    rotation: dict[int, str]
+    """EVSE → "RST", "STR", …, as far as it says."""
+    measurands: tuple[str, ...]
+    """What it samples now."""
+    sample_interval_s: int | None
+
+
+class ProfileEffect(Struct, frozen=True, kw_only=True):
+    """What a call that is not the balancer's does to the charging profiles of a station, if it succeeds."""
+
+    evse: int
+    """0: all of them."""
+    profile_id: int | None
+    """None: not said (a clearing by other criteria)."""
+    clears_own: bool = False
+    """Our profiles there are gone or replaced; `takes_ours` tells whether that can be."""
+    placement: Placement | None = None
+    """Of `clears_own`: only ours of this purpose; None: of any."""
+    stack_level: int | None = None
+    """Of `clears_own`: only ours at this stack level; None: at any."""
+    clears_foreign: bool = False
+    """Foreign ones there are gone: the one named `profile_id`, or all."""
+    sets: bool = False
+    """A foreign profile is there from now on, with `limit_a` …"""
+    limit_a: float | None = None
+    """… as its highest limit, amperes per phase; None: unknown."""
+    limit_w: float | None = None
+    """The same in watts, where it is in watts."""
+    caps: bool = False
+    """It can only lower."""
+    of_transaction: bool = False
+    """It ends with the transaction."""
+
+    def takes_ours(self, form: ProfileForm) -> bool:
+        """Tell whether it can take away a profile of ours that was installed in this form."""
+        failsafe = Placement.STATION if form.placement is Placement.STATION else Placement.DEFAULT
+        return (
+            self.clears_own
+            and self.placement in {None, failsafe, form.placement}
+            and self.stack_level in {None, form.stack_level}
+        )
+
+
+class EffectStage(str, enum.Enum):
+    """How far the call that has effects is."""
+
+    LEAVING = "leaving"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """The station said no: nothing changed. (Of a call that never leaves nothing is told.)"""
+    UNKNOWN = "unknown"
+    """No answer: it may have changed."""
+
+
+class ProfilesTouched(Struct, frozen=True):
+    """News for the balancing: somebody's call changes, or may have changed, a station's profiles."""
+
+    station_id: str
+    at_us: int
+    command_id: str
+    stage: EffectStage
+    effects: tuple[ProfileEffect, ...]

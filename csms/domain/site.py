@@ -1,0 +1,86 @@
+"""What the store knows of a site when its balancing begins."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from csms.domain.records import CapSaved, ExposureSaved, ForeignSaved
+
+
+class StoredSite(Struct, frozen=True, kw_only=True):
+    """A site's configuration."""
+
+    id: str
+    revision: int
+    """Grows by one with each change; the REST contract's ETag."""
+    config: bytes
+    """JSON of the site as the REST contract has it."""
+
+
+class KnownStation(Struct, frozen=True, kw_only=True):
+    """A station that is registered, or that a site's configuration names."""
+
+    id: str
+    registered: bool
+    managed: bool
+    """Whether it may be sent what nobody asked for; False where it is not registered."""
+    site_id: str | None
+    """The site whose configuration names it."""
+
+
+class SiteStation(Struct, frozen=True, kw_only=True):
+    """A registered station of a site."""
+
+    id: str
+    managed: bool
+    vendor: str | None
+    model: str | None
+    firmware: str | None
+    boot_status: str | None
+    """What its last boot was answered; None: it never booted."""
+    form: bytes | None
+    """JSON of what was found out about how it takes limits; None: nothing yet."""
+    model_form: bytes | None
+    """The same of its model."""
+
+
+class OpenTransaction(Struct, frozen=True, kw_only=True):
+    """A transaction that runs, as far as the store knows."""
+
+    id: str
+    ocpp_id: str
+    station_id: str
+    evse: int
+    started_at_us: int
+
+
+class ConnectorFact(Struct, frozen=True, kw_only=True):
+    """The newest status of a connector."""
+
+    station_id: str
+    evse: int
+    connector: int
+    status: str
+
+
+class SiteFacts(Struct, frozen=True, kw_only=True):
+    """All that is stored and bears on a site's balancing, of one moment."""
+
+    caps: tuple[CapSaved, ...]
+    """Those that are over too; a cap of a node that the site has no more stays, and limits nothing."""
+    exposures: tuple[ExposureSaved, ...]
+    """Of the site's EVSEs, whichever site wrote them."""
+    foreign: tuple[ForeignSaved, ...]
+    """Of the site's EVSEs, and those of EVSE 0 of their stations."""
+    stations: tuple[SiteStation, ...]
+    transactions: tuple[OpenTransaction, ...]
+    connectors: tuple[ConnectorFact, ...]
+
+
+class LoggedDecision(Struct, frozen=True, kw_only=True):
+    """One line of a site's decision log."""
+
+    number: int
+    at_us: int
+    kind: str
+    data: bytes

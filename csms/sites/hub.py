@@ -1,0 +1,352 @@
+"""All sites of this process: a task each, the news they get, and what people ask of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct, field
+
+from csms.domain.errors import Busy, Conflict, FieldProblem, Invalid, NotFound, Outdated, RecordRefused
+from csms.domain.records import CapRemoved, CapSaved, Record
+from csms.domain.site import KnownStation, StoredSite
+from csms.domain.site_check import SiteCheck
+from csms.ports import Clock, News, StationLink
+from csms.sites.asked import NewCap, NewReading, SiteDocument, cap_record, invalid, meter_reading, refuse
+from csms.sites.life import MakeLoop, Parts, SitesStorage
+from csms.sites.pace import PaceLimits
+from csms.sites.routes import by_station
+from csms.sites.site import SiteTask
+from csms.sites.starts import StartQueue
+from csms.usecases import site_keeping
+from csms.usecases.balancing import configuration, site_files
+from csms.usecases.balancing.loop import SiteLoop
+from csms.usecases.balancing.news import CapChanged
+from csms.usecases.balancing.steps import LoopOptions
+from csms.usecases.balancing.view import SiteState
+
+_log = structlog.get_logger(__name__)
+
+LOOK_AT_STATIONS_EVERY = 5
+"""At every so many refreshes it is looked whether stations were registered or (un)managed by another process."""
+
+CapKey = tuple[str, str, str]
+
+
+class SitesOptions(Struct, frozen=True, kw_only=True):
+    """How sites are balanced, and how often."""
+
+    loop: LoopOptions = field(default_factory=LoopOptions)
+    pace: PaceLimits = field(default_factory=PaceLimits)
+
+
+class Sites:
+    """Implements `csms.ports.Feed`, and what HTTP asks of sites."""
+
+    def __init__(
+        self,
+        *,
+        storage: SitesStorage,
+        clock: Clock,
+        new_id: Callable[[], str],
+        options: SitesOptions,
+        make_loop: MakeLoop = SiteLoop,
+    ) -> None:
+        """Know no site before `start`."""
+        self._make_loop = make_loop
+        self._storage = storage
+        self._clock = clock
+        self._new_id = new_id
+        self._options = options
+        self._parts: Parts | None = None
+        self._tasks: dict[str, SiteTask] = {}
+        self._of_station: dict[str, SiteTask] = {}
+        """By station id in lower case."""
+        self._versions: dict[str, tuple[int, int]] | None = None
+        """Of the sites at work as they were read; None: they were changed here since."""
+        self._caps: dict[CapKey, CapSaved] = {}
+        self._refreshes = 0
+        self._changing = asyncio.Lock()
+        """Sites and caps change one after another, and are not compared with the store in between."""
+        self._sending: set[asyncio.Task[None]] = set()
+        self._starts = StartQueue()
+
+    # --- lifetime
+
+    async def start(self, link: StationLink) -> None:
+        """Begin with all sites of the store, and tell stations over `link`."""
+        self._parts = Parts(
+            storage=self._storage,
+            link=link,
+            clock=self._clock,
+            options=self._options.loop,
+            make_loop=self._make_loop,
+            new_id=self._new_id,
+            sending=self._sending,
+            starts=self._starts,
+        )
+        await self.refresh()
+
+    async def stop(self) -> None:
+        """End all tasks; what stations were told stays, and its leases run out."""
+        async with self._changing:
+            tasks, self._tasks, self._of_station = self._tasks, {}, {}
+            self._parts = None
+            await asyncio.gather(*(task.stop() for task in tasks.values()))
+            sending = tuple(self._sending)
+            for one in sending:
+                one.cancel()
+            await asyncio.gather(*sending, return_exceptions=True)
+
+    async def refresh(self) -> None:
+        """Take over what another process (the command line) changed. Raises `StorageError`."""
+        async with self._changing:
+            versions = await self._storage.site_versions()
+            if versions != self._versions:
+                await self._take_over(await self._storage.sites())
+                self._versions = versions
+            self._take_over_caps(await self._storage.caps())
+            if self._refreshes % LOOK_AT_STATIONS_EVERY == 0:
+                self._look_at(await self._storage.known_stations())
+            self._refreshes += 1
+        for task in self._tasks.values():
+            task.attend()
+
+    # --- csms.ports.Feed
+
+    def tell(self, news: Sequence[News]) -> None:
+        """Hand news to the sites that they concern (`csms.ports.Feed`)."""
+        for station, concerning in by_station(news).items():
+            if station is None:
+                for task in self._tasks.values():
+                    task.tell(concerning)
+            elif (task := self._of_station.get(station)) is not None:
+                task.tell(concerning)
+
+    # --- csms.gateway.services.Services.start_gate
+
+    async def start_gate(self, station_id: str) -> bool:
+        """Wait until a session may start at a station; at one of no site it may at once."""
+        task = self._of_station.get(station_id.lower())
+        return True if task is None else await self._starts.wait(station_id, task.tell)
+
+    # --- what people ask
+
+    def tasks(self) -> Mapping[str, SiteTask]:
+        """Return the sites at work, for those who count and show."""
+        return self._tasks
+
+    async def list_sites(self) -> list[SiteDocument]:
+        """Return all sites by their ids."""
+        return [_document(stored) for stored in await self._storage.sites()]
+
+    async def get_site(self, site_id: str) -> SiteDocument:
+        """Return a site. Raises `NotFound`."""
+        return _document(await self._stored(site_id))
+
+    async def put_site(
+        self, config: Mapping[str, object], *, expected_revision: int | None = None, create: bool = False
+    ) -> SiteDocument:
+        """Create the site `config["id"]` (`create`), or replace it.
+
+        Raises `Invalid` with every problem, `Conflict` where it exists (`create`) or another site has one of its
+        stations, `NotFound` where there is none to replace, and `Outdated` where its revision is not the expected
+        one (None: any).
+        """
+        read = site_files.read_site_data(config)
+        if read.id is None or read.config is None:
+            raise invalid(read.problems)
+        async with self._changing:
+            current = await self._storage.find_site(read.id)
+            if create and current is not None:
+                raise Conflict(f"there is a site {read.id} already")
+            if not create:
+                _expect(current, read.id, expected_revision)
+            known = await self._storage.known_stations()
+            _refuse_taken(read.id, read.config, known)
+            refuse(site_keeping.conflicts(read.id, read.config, known))
+            _refuse_unsafe(read.config, known)
+            now_us = self._clock.now_us()
+            records = site_keeping.saved(read.id, read.config, before=current, known=known, at_us=now_us)
+            await self._write(*records)
+            revision = 1 if current is None else current.revision + 1
+            stored = StoredSite(id=read.id, revision=revision, config=read.config)
+            self._adopt(stored)
+            self._route()
+        return _document(stored)
+
+    async def delete_site(self, site_id: str, *, expected_revision: int | None = None) -> None:
+        """Remove a site; its chargers keep what they were told. Raises `NotFound` and `Outdated`."""
+        async with self._changing:
+            current = _expect(await self._storage.find_site(site_id), site_id, expected_revision)
+            await self._write(*site_keeping.removed(current, await self._storage.known_stations()))
+            await self._drop(site_id)
+            self._route()
+
+    async def check_site(self, site_id: str) -> SiteCheck:
+        """Return what is wrong or odd about a site. Raises `NotFound`."""
+        stored = await self._stored(site_id)
+        return site_files.check_site(stored.config, await self._storage.known_stations())
+
+    def allocation(self, site_id: str) -> SiteState:
+        """Return a site as of its newest step. Raises `NotFound`, and `Busy` before the first one."""
+        task = self._task(site_id)
+        state = task.state()
+        if state is None:
+            raise Busy(f"the site {site_id} has not been balanced yet: {task.trouble}")
+        return state
+
+    async def put_cap(self, site_id: str, node: str, cap: NewCap, *, source: str = "operator") -> CapSaved:
+        """Let `source` limit a node, in place of its earlier limit. Raises `NotFound` and `Invalid`."""
+        async with self._changing:
+            site = configuration.read((await self._stored(site_id)).config)
+            record = cap_record(site, node, source, cap, self._clock.now_us())
+            await self._write(record)
+            self._caps[site_id, node, source] = record
+            self._tell_cap(record)
+        return record
+
+    async def delete_cap(self, site_id: str, node: str, *, source: str = "operator") -> None:
+        """Remove a source's limit from a node. Raises `NotFound` where there is none."""
+        async with self._changing:
+            await self._stored(site_id)
+            self._take_over_caps(await self._storage.caps())
+            if (site_id, node, source) not in self._caps:
+                raise NotFound(f"{source} does not limit {node} of the site {site_id}")
+            record = CapRemoved(site_id, node, source)
+            await self._write(record)
+            del self._caps[site_id, node, source]
+            self._tell_cap(record)
+
+    def add_reading(self, site_id: str, meter: str, reading: NewReading) -> None:
+        """Take what a site meter read. Raises `NotFound` and `Invalid`."""
+        task = self._task(site_id)
+        if task.site is None:
+            raise NotFound(f"the site {site_id} has no meter {meter}")
+        task.tell([meter_reading(task.site, meter, reading, self._clock.now_us())])
+
+    # --- inside
+
+    def _task(self, site_id: str) -> SiteTask:
+        task = self._tasks.get(site_id)
+        if task is None:
+            raise NotFound(f"there is no site {site_id}")
+        return task
+
+    async def _stored(self, site_id: str) -> StoredSite:
+        return _expect(await self._storage.find_site(site_id), site_id, None)
+
+    async def _write(self, *records: Record) -> None:
+        """Wait until `records` are durable as one unit."""
+        written: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._storage.submit(records, lambda error: None if written.done() else written.set_result(error))
+        error = await written
+        if isinstance(error, RecordRefused):
+            raise Outdated(
+                f"it was changed by somebody else in the same moment; look again ({error})"
+            ) from error
+        if error is not None:
+            raise error
+
+    async def _take_over(self, sites: Sequence[StoredSite]) -> None:
+        found = {stored.id: stored for stored in sites}
+        for site_id in self._tasks.keys() - found.keys():
+            await self._drop(site_id)
+        for site_id, stored in found.items():
+            task = self._tasks.get(site_id)
+            if task is None or task.stored != stored:
+                self._adopt(stored)
+        self._route()
+
+    def _adopt(self, stored: StoredSite) -> None:
+        self._versions = None
+        task = self._tasks.get(stored.id)
+        try:
+            site = configuration.read(stored.config)
+        except Invalid as error:
+            # A site that works goes on as it was; another one can't begin.
+            _log.error("site.unreadable", site=stored.id, revision=stored.revision, problem=str(error))
+            site = None
+        if task is not None:
+            task.revise(stored, site)
+        elif self._parts is not None:
+            task = self._tasks[stored.id] = SiteTask(stored, site, self._parts, self._options.pace)
+            task.start()
+
+    async def _drop(self, site_id: str) -> None:
+        self._versions = None
+        task = self._tasks.pop(site_id, None)
+        if task is not None:
+            await task.stop()
+            if self._parts is not None:
+                self._starts.gate(site_id, frozenset(), self._parts.link)
+        self._caps = {key: cap for key, cap in self._caps.items() if key[0] != site_id}
+
+    def _route(self) -> None:
+        """Let news find the sites as they are now, and stations that are connected know where they belong."""
+        before = self._of_station
+        self._of_station = {name: task for task in self._tasks.values() for name in task.names}
+        if self._parts is None:
+            return
+        for station in self._parts.link.online():
+            name = station.lower()
+            task = self._of_station.get(name)
+            if task is not before.get(name):
+                self._parts.link.place(station, None if task is None else task.stored.id)
+
+    def _take_over_caps(self, caps: Sequence[CapSaved]) -> None:
+        found: dict[CapKey, CapSaved] = {(cap.site_id, cap.node, cap.source): cap for cap in caps}
+        for key in self._caps.keys() - found.keys():
+            self._tell_cap(CapRemoved(*key))
+        for key, cap in found.items():
+            if self._caps.get(key) != cap:
+                self._tell_cap(cap)
+        self._caps = found
+
+    def _tell_cap(self, record: CapSaved | CapRemoved) -> None:
+        task = self._tasks.get(record.site_id)
+        if task is not None:
+            task.tell([CapChanged(record)])
+
+    def _look_at(self, known: Sequence[KnownStation]) -> None:
+        managed = {station.id.lower(): station.managed for station in known if station.registered}
+        for task in self._tasks.values():
+            task.compare({name: managed[name] for name in task.names if name in managed})
+
+
+def _document(stored: StoredSite) -> SiteDocument:
+    config = msgspec.json.decode(stored.config, type=dict[str, Any])
+    return SiteDocument(id=stored.id, revision=stored.revision, config=config)
+
+
+def _expect(current: StoredSite | None, site_id: str, revision: int | None) -> StoredSite:
+    if current is None:
+        raise NotFound(f"there is no site {site_id}")
+    if revision is not None and revision != current.revision:
+        raise Outdated(f"the site {site_id} was changed since: its revision is {current.revision}")
+    return current
+
+
+def _refuse_taken(site_id: str, config: bytes, known: Sequence[KnownStation]) -> None:
+    homes = {station.id.lower(): station.site_id for station in known}
+    taken = {
+        station: home
+        for station in site_keeping.stations_in(config)
+        if (home := homes.get(station.lower())) not in {None, site_id}
+    }
+    if taken:
+        raise Conflict(
+            "; ".join(f"{station} belongs to the site {home}" for station, home in taken.items())
+            + "; take what is named out there first"
+        )
+
+
+def _refuse_unsafe(config: bytes, known: Sequence[KnownStation]) -> None:
+    """Refuse a site that acts although its failsafes do not fit; one that observes may be on its way there."""
+    if configuration.read(config).mode == "enforce":
+        refuse(
+            FieldProblem(found.path, found.message) for found in site_files.check_site(config, known).problems
+        )

@@ -1,0 +1,1 @@
+"""A site's balancing inside the server: what happened becomes observations, what is decided becomes orders."""

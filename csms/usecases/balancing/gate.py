@@ -1,0 +1,178 @@
+"""Start gates (control.md "Failsafe"): stations that can't be told 0 A let nobody start unasked, and who asks waits.
+
+A gate is believed once the station has said, asked after all was written, that it lets nobody start by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
+
+from msgspec import Struct
+
+from balancer.limits import KEPT_A, failsafe_check, worst_base
+from balancer.observations import Observation, StartAsked, StartOver
+from balancer.site import EvseKey, Site
+from csms.domain.control import OrderOutcome, OrderVerdict, ReadConfiguration, WriteConfiguration
+
+__all__ = ["GATE_KEYS", "KEPT_A", "StartGate", "StartGivenUp", "StartWanted", "Starts", "reserves_fit"]
+
+REQUIRED_KEYS = ("LocalPreAuthorize", "LocalAuthorizeOffline")
+"""OCPP 1.6 §9.1: each station has them; one that doesn't say them is not believed."""
+GATE_KEYS = (
+    *REQUIRED_KEYS,
+    "AuthorizationCacheEnabled",
+    "LocalAuthListEnabled",
+    "AllowOfflineTxForUnknownId",
+)
+"""The others are optional; a station without them can't do what they switch."""
+TRIES_MAX = 3
+"""How often in a row a station may leave a question without an answer."""
+
+
+class StartWanted(Struct, frozen=True):
+    """News: somebody waits at a gated station to be let start."""
+
+    station_id: str
+
+
+class StartGivenUp(Struct, frozen=True):
+    """News: nobody waits there any more, and nobody was let start since."""
+
+    station_id: str
+
+
+def reserves_fit(site: Site, least: Mapping[EvseKey, float]) -> bool:
+    """Tell whether the site has room for the failsafes that its stations take at `least`, always."""
+    evses = tuple(
+        dataclasses.replace(evse, failsafe_a=min(max(evse.failsafe_a, least.get(evse.key, 0.0)), evse.max_a))
+        for evse in site.evses
+    )
+    return not failsafe_check(dataclasses.replace(site, evses=evses), worst_base(site)).broken
+
+
+class StartGate:
+    """One station's way to a shut gate: read, write what is not off, read again."""
+
+    def __init__(self) -> None:
+        """Want none."""
+        self.shut = False
+        """It was read back that nobody starts there by itself."""
+        self.trouble: str | None = None
+        """Why it can't be shut."""
+        self._wanted = False
+        self._asks = False
+        self._to_write: list[str] = []
+        self._wrote = self._reboots = False
+        self._tries = 0
+
+    def know(self, *, shut: bool) -> None:
+        """Go by what was read back before a restart of ours, until it is read again."""
+        self.shut = shut
+
+    def want(self, *, wanted: bool) -> None:
+        """Begin to shut it, or let it be."""
+        if wanted == self._wanted:
+            return
+        self._wanted = wanted
+        self.shut = self.shut and wanted
+        self._begin()
+
+    def booted(self) -> None:
+        """Look again: what was written should have stayed, and what waited for a boot is in force."""
+        self._reboots = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._asks, self._wrote, self._tries = self._wanted, False, 0
+        self._to_write, self.trouble = [], None
+
+    @property
+    def following(self) -> ReadConfiguration | WriteConfiguration | None:
+        """What to ask the station now; None when all is done."""
+        if self._to_write:
+            return WriteConfiguration(self._to_write[0], "false")
+        return ReadConfiguration(GATE_KEYS) if self._asks else None
+
+    def read_ended(self, outcome: OrderOutcome) -> None:
+        """Take in what it lets pass by itself."""
+        if outcome.verdict is OrderVerdict.NOT_SENT or not self._asks:
+            return
+        if outcome.verdict is not OrderVerdict.ACCEPTED:
+            self._tries += 1
+            if self._tries >= TRIES_MAX:
+                self._fail("it does not say whether it lets people start by itself")
+            return
+        said = {key.casefold(): value.strip().casefold() for key, value in outcome.values.items()}
+        is_open = [
+            key
+            for key in GATE_KEYS
+            if said.get(key.casefold(), "true" if key in REQUIRED_KEYS else "false") != "false"
+        ]
+        if self._reboots:
+            self._fail("it lets people start by itself until it is booted")
+        elif not is_open:
+            self.shut, self._asks = True, False
+        elif self._wrote:
+            self._fail(f"it lets people start by itself: {', '.join(is_open)} can't be switched off")
+        else:
+            self._to_write, self._wrote = is_open, True
+
+    def write_ended(self, outcome: OrderOutcome) -> None:
+        """Take in how a write ended; what counts is what is read after it."""
+        if outcome.verdict is OrderVerdict.NOT_SENT or not self._to_write:
+            return
+        self._reboots = self._reboots or outcome.reboot_required
+        self._to_write.pop(0)
+
+    def _fail(self, why: str) -> None:
+        self.shut, self._asks, self.trouble = False, False, why
+
+
+class Starts:
+    """Who waits at which station, and for which of its EVSEs room is held since.
+
+    Nobody says at which EVSE he will start, so there is to be room at each that is free; as soon as he
+    starts at one, the others are given back.
+    """
+
+    def __init__(self) -> None:
+        """Know of nobody."""
+        self._waiting: dict[str, frozenset[EvseKey]] = {}
+        self._let: dict[str, frozenset[EvseKey]] = {}
+
+    def wanted(self, station: str, free: Collection[EvseKey], at_s: float) -> list[Observation]:
+        """Let somebody wait at a station, of whose gated EVSEs those `free` have no car."""
+        keys = frozenset(free)
+        self._waiting[station] = keys
+        return [StartAsked(key, at_s) for key in sorted(keys)]
+
+    def given_up(self, station: str, at_s: float) -> list[Observation]:
+        """Forget whoever waited there."""
+        keys = self._waiting.pop(station, frozenset[EvseKey]()) | self._let.pop(station, frozenset[EvseKey]())
+        return [StartOver(key, at_s) for key in sorted(keys)]
+
+    def began(self, key: EvseKey, at_s: float) -> list[Observation]:
+        """Give back what was held at a station's other EVSEs, now that a session began at this one."""
+        for station, keys in list(self._let.items()):
+            if key in keys:
+                del self._let[station]
+                return [StartOver(other, at_s) for other in sorted(keys - {key})]
+        for station, keys in list(self._waiting.items()):
+            self._waiting[station] = keys - {key}
+        return []
+
+    def decided(self, starts: Mapping[EvseKey, bool]) -> tuple[str, ...]:
+        """Return the stations at which whoever waits may start once the step's records are durable."""
+        let = tuple(
+            station for station, keys in self._waiting.items() if all(starts.get(key, False) for key in keys)
+        )
+        for station in let:
+            self._let[station] = self._waiting.pop(station)
+        # What was not begun in time is held no more.
+        self._let = {station: keys for station, keys in self._let.items() if _any_of(keys, starts)}
+        return let
+
+
+def _any_of(keys: Iterable[EvseKey], starts: Mapping[EvseKey, bool]) -> bool:
+    return any(key in starts for key in keys)

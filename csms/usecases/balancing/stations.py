@@ -1,0 +1,391 @@
+"""A station of a site: whether it can be told limits now, in which form, and what is asked of it besides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct, structs
+
+from balancer.observations import Capability, OursCleared, StationBooted, StationOffline, StationOnline
+from balancer.orders import InstallFailsafe, SetLimit
+from balancer.site import Evse, EvseKey
+from balancer.units import Amperes
+from csms.domain.control import (
+    ClearOwnProfiles,
+    LimitOrder,
+    OrderOutcome,
+    OrderVerdict,
+    Placement,
+    RateUnit,
+    ReadConfiguration,
+    SmartCharging,
+    WriteConfiguration,
+)
+from csms.domain.records import FormSaved, ModelFormSaved
+from csms.domain.records import StationBooted as BootRecorded
+from csms.domain.site import SiteStation
+from csms.usecases.balancing.clocks import StationClock
+from csms.usecases.balancing.desk import Desk, Job
+from csms.usecases.balancing.findings import Findings
+from csms.usecases.balancing.forms import KnownForm, Ladder, describe, form_key, outlives
+from csms.usecases.balancing.gate import GATE_KEYS, KEPT_A, StartGate
+from csms.usecases.balancing.measuring import MeasurementSetup
+
+READS_MAX = 3
+"""Who doesn't answer what it is asked of itself is tried with the most usual form."""
+GIVEN_UP_S = 3600.0
+"""A station that took no form is tried again after its next boot, but not oftener (site time)."""
+NEAR_BELOW_A, NEAR_ABOVE_A = 2.0, 1.0
+"""What a car may draw beside its limit and still show that it follows."""
+CLOCK_STEP_S = 5.0
+"""A clock's error that changed by less is not worth telling."""
+
+
+class StationOptions(Struct, frozen=True, kw_only=True):
+    """What all stations of a site go by; times in site seconds."""
+
+    settle_s: float
+    replay_s: float
+    """How long after a connection a station may replay its queue."""
+    obeys_s: float
+    measurands: tuple[str, ...]
+    sample_interval_s: int
+
+
+class Limit(Struct, frozen=True):
+    """The running limit that an EVSE accepted last."""
+
+    transaction: str
+    limit_a: float
+    order: LimitOrder
+    accepted_at_us: int
+
+
+class Station:
+    """What the loop knows of one station; finds out, and says what to tell the controller."""
+
+    def __init__(self, name: str, options: StationOptions, new_id: Callable[[], int]) -> None:
+        """Know nothing of the station that the site calls `name`."""
+        self.name = name
+        self.wire_id = name
+        """As it is registered; ids are the same without regard to case."""
+        self._options = options
+        self.managed = False
+        self._vendor = self._model = self._firmware = None
+        self._boot_status: str | None = None
+        self.connected = False
+        self.online = False
+        """The controller was told so."""
+        self._booted = False
+        """Since it connected."""
+        self.quiet_until_us = 0
+        self.evses: tuple[Evse, ...] = ()
+        self.ladder = Ladder(None, evses=1, direct_current=False)
+        self.form_known = False
+        self._given_up_us = 0
+        self._read_wanted = True
+        self._reads_failed = 0
+        self._said: SmartCharging | None = None
+        self.clock = StationClock()
+        self.clock_error_s = 0.0
+        self._setup = MeasurementSetup(options.measurands, options.sample_interval_s)
+        self.desk = Desk(new_id)
+        self.statuses: dict[int, str] = {}
+        self.limits: dict[int, Limit] = {}
+        self._drew_a: dict[int, float] = {}
+        self._told: dict[EvseKey, Capability] = {}
+        self.gate = StartGate()
+        self.crowded = False
+        """The site has no room for the failsafe that it takes at least."""
+
+    # --- what is stored, and how it is wired
+
+    def wire(self, evses: Sequence[Evse]) -> None:
+        """Take over its EVSEs in the site."""
+        self.evses = tuple(evses)
+        direct_current = bool(evses) and all(evse.supply == "DC" for evse in evses)
+        count = max([len(evses), *(evse.key.evse for evse in evses)])
+        self.ladder.rewire(evses=count, direct_current=direct_current)
+
+    def know(self, fact: SiteStation) -> None:
+        """Take over what is stored; what was found out since is newer than a stored form."""
+        newly = fact.managed and not self.managed
+        self.wire_id, self.managed = fact.id, fact.managed
+        self._vendor, self._model, self._firmware = fact.vendor, fact.model, fact.firmware
+        self._boot_status = fact.boot_status
+        if newly and not self.form_known:
+            own = KnownForm.read(fact.form)
+            if own is not None and own.firmware not in {None, fact.firmware}:
+                own = None
+            self.gate.know(shut=own is not None and own.gated)
+            known = own or KnownForm.read(fact.model_form)
+            if known is not None:
+                self.ladder.know(known)
+                self.form_known = True
+            self._read_wanted = own is None
+
+    @property
+    def movable(self) -> bool:
+        """Whether it can be told limits at all."""
+        return self.managed and self.ladder.known.movable
+
+    # --- its connection
+
+    def connects(self, found: Findings, at_us: int) -> None:
+        """Note a new connection, also one in place of an old one."""
+        self._leaves(found, at_us)
+        self.connected, self._booted = True, False
+        self._settle(at_us)
+        self.clock.connected(at_us, self._options.replay_s)
+
+    def disconnects(self, found: Findings, at_us: int) -> None:
+        """Note that there is none any more."""
+        self.connected = False
+        self._leaves(found, at_us)
+
+    def boots(self, found: Findings, boot: BootRecorded) -> None:
+        """Note a boot: what it was told may be forgotten, and it is left alone for a while."""
+        at_us = boot.booted_at_us
+        changed = self._firmware is not None and boot.firmware != self._firmware
+        self._vendor, self._model, self._firmware = boot.vendor, boot.model, boot.firmware
+        self._boot_status, self._booted = boot.boot_status, True
+        self._read_wanted, self._reads_failed = True, 0
+        self.gate.booted()
+        found.observe(StationBooted(self.name, at_us / 1e6))
+        found.never_left(self.desk.drop(), at_us)
+        self.limits.clear()
+        self._settle(at_us)
+        rested = not self.ladder.known.movable and at_us - self._given_up_us >= GIVEN_UP_S * 1e6
+        if changed or rested:
+            self.ladder.start_over(self._firmware)
+
+    def car_left(self, found: Findings, evse: int, transaction: str, at_us: int) -> None:
+        """Note that a transaction is over, and what was to be told about it."""
+        self.limits.pop(evse, None)
+        self._drew_a.pop(evse, None)
+        over = self.desk.drop(
+            lambda job: isinstance(job.wanted, SetLimit) and job.wanted.transaction == transaction
+        )
+        found.never_left(over, at_us)
+
+    def _settle(self, at_us: int) -> None:
+        self.quiet_until_us = at_us + int(self._options.settle_s * 1e6)
+
+    def _leaves(self, found: Findings, at_us: int) -> None:
+        found.never_left(self.desk.drop(), at_us)
+        if self.online:
+            self.online = False
+            found.observe(StationOffline(self.name, at_us / 1e6))
+
+    # --- each step
+
+    def look(self, found: Findings, now_us: int, *, enforcing: bool) -> None:
+        """Tell the controller what it must know before it decides, and ask the station what is not known of it."""
+        steered = enforcing and self.managed and bool(self.evses)
+        self.gate.want(wanted=steered and self.form_known and (self.crowded or not self.movable))
+        if steered:
+            welcome = self.connected and self._boot_status == "Accepted"
+            settled = now_us >= self.quiet_until_us
+            # Who boots is asked as soon as it may be, so that nobody need make room for it.
+            up = welcome and self.form_known and (settled or self.online or self._booted)
+        else:
+            found.never_left(self.desk.drop(), now_us)
+            if self.desk.under_way is not None:
+                self.desk.under_way.withdrawn = True
+            welcome = settled = False
+            up = self.connected
+        if self.online and not up:
+            self._leaves(found, now_us)
+        if welcome and settled:
+            self._ask(now_us)
+        self._tell_capabilities(found, enforcing=enforcing)
+        if up and not self.online:
+            self.online = True
+            found.observe(StationOnline(self.name, now_us / 1e6))
+
+    def _ask(self, now_us: int) -> None:
+        if self.desk.holds(ReadConfiguration) or self.desk.holds(WriteConfiguration):
+            return
+        if self._read_wanted:
+            self.desk.put(ReadConfiguration(), now_us)
+        elif self._setup.following is not None:
+            self.desk.put(self._setup.following, now_us)
+        elif self.gate.following is not None:
+            self.desk.put(self.gate.following, now_us)
+
+    def _tell_capabilities(self, found: Findings, *, enforcing: bool) -> None:
+        error_s = self.clock.error_s
+        if abs(error_s - self.clock_error_s) > max(CLOCK_STEP_S, self.clock_error_s / 4):
+            self.clock_error_s = float(math.ceil(error_s))
+        form = self.ladder.form
+        for evse in self.evses:
+            capability = Capability(
+                evse.key,
+                movable=self.movable or not (enforcing or self.managed),
+                leases=form.periods_max > 1,
+                clock_error_s=self.clock_error_s,
+                obeys_within_s=self._options.obeys_s,
+                in_watts=form.unit is RateUnit.WATT or evse.supply == "DC",
+                failsafe_at_least_a=min(self.ladder.known.failsafe_at_least_a, evse.max_a),
+                gated=self.gate.shut,
+            )
+            if self._told.get(evse.key) != capability:
+                self._told[evse.key] = capability
+                found.observe(capability)
+
+    def following(self, now_us: int) -> Job | None:
+        """Return what may be sent now, and put it under way."""
+        if not self.connected or self._boot_status != "Accepted" or now_us < self.quiet_until_us:
+            return None
+        return self.desk.following(failsafe_last=outlives(self.ladder.form))
+
+    # --- how orders ended
+
+    def limit_ended(self, found: Findings, job: Job, outcome: OrderOutcome, now_us: int) -> None:
+        """Take in how a running limit ended."""
+        order = job.wanted
+        if not isinstance(order, SetLimit):
+            return
+        if outcome.verdict is OrderVerdict.ACCEPTED and isinstance(job.sent, LimitOrder):
+            self.limits[order.evse.evse] = Limit(order.transaction, order.limit_a, job.sent, now_us)
+        self._judge(found, lambda: self.ladder.limit_answered(outcome.verdict), now_us, outcome.detail)
+
+    def failsafe_ended(self, found: Findings, job: Job, outcome: OrderOutcome, now_us: int) -> None:
+        """Take in how a failsafe ended; where it went as the running limit's repetition, that is what ended."""
+        wanted = job.wanted
+        if not isinstance(wanted, InstallFailsafe):
+            return
+        self._judge(found, lambda: self._failsafe_answered(wanted.limit_a, outcome), now_us, outcome.detail)
+        if self.ladder.known.failsafe_at_least_a > wanted.limit_a:
+            for evse in self.evses:
+                # Nothing of ours is there; to be tried anew at once.
+                found.observe(OursCleared(evse.key, now_us / 1e6))
+
+    def _failsafe_answered(self, limit_a: float, outcome: OrderOutcome) -> bool:
+        """Judge a failsafe's answer; where a station refuses 0 A in all forms, see whether it takes 6 A."""
+        changed = self.ladder.failsafe_answered(outcome.verdict)
+        refused = outcome.verdict is OrderVerdict.REJECTED and not self.ladder.known.movable
+        if refused and limit_a < KEPT_A:
+            self.ladder.keep_at_least(KEPT_A)
+        return changed
+
+    def read_ended(
+        self, found: Findings, wanted: ReadConfiguration, outcome: OrderOutcome, now_us: int
+    ) -> None:
+        """Take in what it says of itself, or that it doesn't."""
+        if wanted.keys == GATE_KEYS:
+            self._gate_read(found, outcome, now_us)
+            return
+        if outcome.verdict is OrderVerdict.NOT_SENT:
+            return
+        if outcome.verdict is OrderVerdict.UNKNOWN:
+            self._reads_failed += 1
+            if self._reads_failed < READS_MAX:
+                self._settle(now_us)
+                return
+        self._read_wanted, self.form_known = False, True
+        said = outcome.smart_charging
+        if outcome.verdict is not OrderVerdict.ACCEPTED or said is None:
+            return
+        self._warn_of_rotation(found, said, now_us)
+        self._setup.begin(said)
+        self._judge(found, lambda: self.ladder.learn(said), now_us, "it says so")
+        self._save(found, now_us)
+
+    def _gate_read(self, found: Findings, outcome: OrderOutcome, now_us: int) -> None:
+        before, trouble = self.gate.shut, self.gate.trouble
+        self.gate.read_ended(outcome)
+        if self.gate.shut != before:
+            self._save(found, now_us)
+        if self.gate.trouble not in {None, trouble}:
+            text = f"its maximum is reserved: {self.gate.trouble}"
+            found.alarm("gate-open", text, now_us, station=self.wire_id)
+
+    def write_ended(self, wanted: WriteConfiguration, outcome: OrderOutcome) -> None:
+        """Take in how a configuration write ended."""
+        if wanted.key in GATE_KEYS:
+            self.gate.write_ended(outcome)
+        else:
+            self._setup.answered(outcome)
+
+    # --- what is measured
+
+    def disobeys(self, found: Findings, now_us: int) -> None:
+        """Take in that current did not follow a limit."""
+        cleared = self._judge(found, self.ladder.disobeyed, now_us, "its current did not follow")
+        if cleared is not None:
+            self._clear(found, cleared, now_us)
+
+    def drew(self, found: Findings, evse: Evse, current_a: Amperes, at_us: int) -> None:
+        """Take in a sample: does it follow its limit?"""
+        drawn_a, before_a = max(current_a), self._drew_a.get(evse.key.evse, 0.0)
+        self._drew_a[evse.key.evse] = drawn_a
+        limit = self.limits.get(evse.key.evse)
+        if limit is None or at_us < limit.accepted_at_us + int(self._options.obeys_s * 1e6):
+            self._drew_a[evse.key.evse] = max(drawn_a, before_a)
+            return
+        paused = limit.limit_a == 0 and before_a > evse.min_a / 2 and drawn_a < NEAR_ABOVE_A
+        below_a = limit.limit_a - drawn_a
+        near = 0 < limit.limit_a <= evse.max_a - NEAR_BELOW_A and -NEAR_ABOVE_A <= below_a <= NEAR_BELOW_A
+        if paused or near:
+            self._judge(found, lambda: self.ladder.followed(limit.limit_a), at_us, "its current follows")
+
+    # --- its form
+
+    def _judge(
+        self, found: Findings, judge: Callable[[], bool], now_us: int, because: str
+    ) -> KnownForm | None:
+        """Let the ladder judge; keep and tell what changes by that. Returns what was known before a change of form."""
+        before = self.ladder.known
+        if not judge():
+            return None
+        after = self.ladder.known
+        self._save(found, now_us)
+        if form_key(before) == form_key(after):
+            return None
+        found.never_left(self.desk.drop(lambda job: hasattr(job.wanted, "evse")), now_us)
+        self.limits.clear()
+        why = f" ({because})" if because else ""
+        if not after.movable:
+            self._given_up_us = now_us
+            found.alarm("not-movable", f"it takes limits in no form{why}", now_us, station=self.wire_id)
+        else:
+            text = f"limits are now sent as {describe(after.form)}, no longer as {describe(before.form)}{why}"
+            if after.failsafe_at_least_a > before.failsafe_at_least_a:
+                text = (
+                    f"it takes no failsafe of 0 A: {after.failsafe_at_least_a:g} A are tried and kept for it"
+                )
+            found.alarm("form-changed", text, now_us, station=self.wire_id)
+            if after.form.placement is Placement.STATION and before.form.placement is not Placement.STATION:
+                self._clear(found, before, now_us)
+        return before
+
+    def _clear(self, found: Findings, before: KnownForm, now_us: int) -> None:
+        """Take away what was set in the old form, which might stand in the way of the new one."""
+        if not self.connected:
+            return
+        self.desk.drop(lambda job: isinstance(job.wanted, ClearOwnProfiles))
+        for evse in self.evses:
+            self.desk.put(ClearOwnProfiles(evse.key.evse, before.form), now_us)
+            found.observe(OursCleared(evse.key, now_us / 1e6))
+
+    def _save(self, found: Findings, now_us: int) -> None:
+        known = structs.replace(self.ladder.known, firmware=self._firmware, gated=False)
+        own = structs.replace(known, gated=self.gate.shut)
+        found.keep(FormSaved(self.wire_id, own.written(), now_us))
+        if (known.accepted or not known.movable) and self._vendor and self._model:
+            found.keep(
+                ModelFormSaved(self._vendor, self._model, self._firmware or "", known.written(), now_us)
+            )
+
+    def _warn_of_rotation(self, found: Findings, said: SmartCharging, now_us: int) -> None:
+        if self._said is not None and self._said.rotation == said.rotation:
+            return
+        self._said = said
+        for evse in self.evses:
+            letters = said.rotation.get(evse.key.evse, "")
+            wired = "".join("RST"[phase] for phase in evse.rotation)
+            if len(letters) == len(wired) and set(letters) <= set("RST") and letters != wired:
+                text = f"the station says its phases are {letters}, the site says {wired}: check the wiring"
+                found.alarm("rotation-differs", text, now_us, station=self.wire_id, evse=evse.key.evse)

@@ -1,0 +1,128 @@
+"""The whole HTTP application over real sites and a real store, spoken to without sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from csms.api import build
+from csms.clock import SystemClock
+from csms.domain.commands import CommandResult, Priority, RawCommand
+from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
+from csms.http.security import Security
+from csms.sites import Sites, SitesOptions
+from csms.storage import SqliteStorage
+from tests.csms.storage.engines import SqliteEngine
+
+ADDRESS = "http://127.0.0.1:8080"
+SITES = "/api/v1/sites"
+SITE: dict[str, Any] = {
+    "id": "depot",
+    "name": "Depot North",
+    "timezone": "Europe/Berlin",
+    "nodes": [{"id": "main", "rating_a": 63, "meter": "grid"}],
+    "meters": [{"id": "grid", "measures": "node_total", "fallback_a": {"L1": 20, "L2": 21, "L3": 22}}],
+    "evses": [
+        {"station": "CP-1", "node": "main"},
+        {"station": "CP-2", "node": "main", "phases": 1, "rotation": ["L2"]},
+    ],
+}
+
+
+def site(**changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(SITE), **changes}
+
+
+class NobodyConnected:
+    """A gateway without stations."""
+
+    async def call(self, station_id: str, command: RawCommand) -> CommandResult:
+        raise AssertionError("nobody is called")
+
+    async def order(
+        self,
+        station_id: str,
+        order: StationOrder,
+        *,
+        id: str,  # noqa: A002 - as the port has it
+        priority: Priority,
+        timeout_s: float = 10.0,
+        expires_s: float = 60.0,
+    ) -> OrderOutcome:
+        return OrderOutcome(verdict=OrderVerdict.NOT_SENT)
+
+    def withdraw(self, station_id: str, command_id: str) -> bool:
+        return False
+
+    def online(self) -> frozenset[str]:
+        return frozenset()
+
+    def place(self, station_id: str, site_id: str | None) -> None: ...
+
+    def gate(self, station_id: str, *, gated: bool) -> None: ...
+
+
+class World:
+    """What a test of the API has at hand."""
+
+    def __init__(self, app: FastAPI, client: httpx.AsyncClient, storage: SqliteStorage, sites: Sites) -> None:
+        self.app = app
+        self.http = client
+        self.storage = storage
+        self.sites = sites
+
+    async def add(self, body: dict[str, Any] | None = None) -> httpx.Response:
+        """Add a site that must be taken."""
+        response = await self.http.post(SITES, json=body or SITE)
+        assert response.status_code == 201, response.text
+        return response
+
+    async def allocation(self, site_id: str = "depot") -> dict[str, Any]:
+        """Return the allocation as soon as there is one."""
+        for _ in range(2000):
+            response = await self.http.get(f"{SITES}/{site_id}/allocation")
+            if response.status_code == 200:
+                return response.json()
+            assert response.json()["type"] == "/problems/busy"
+            await self.storage.sites()
+        raise AssertionError("it never came")
+
+    async def eventually(self, site_id: str, **of_main: object) -> dict[str, Any]:
+        """Return the root node of the allocation as soon as it has these members."""
+        node: dict[str, Any] = {}
+        for _ in range(2000):
+            node = (await self.allocation(site_id))["nodes"][0]
+            if of_main.items() <= node.items():
+                return node
+            await self.storage.sites()
+        raise AssertionError(f"it stays {node}")
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    folder: Path, *, security: Security | None = None, headers: Sequence[tuple[str, str]] = ()
+) -> AsyncIterator[World]:
+    """Open the world on a store in `folder`."""
+    engine = SqliteEngine(folder)
+    clock = SystemClock()
+    engine.clock = clock
+    storage = await engine.open()
+    sites = Sites(storage=storage, clock=clock, new_id=lambda: uuid.uuid4().hex, options=SitesOptions())
+    await sites.start(NobodyConnected())
+    app = build(
+        not_ready=storage.healthy, sites=sites, security=security or Security(), machine_s=clock.machine_s
+    )
+    try:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers=headers) as client:
+            yield World(app, client, storage, sites)
+    finally:
+        await sites.stop()
+        await storage.close()

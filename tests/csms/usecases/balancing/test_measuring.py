@@ -1,0 +1,75 @@
+"""Managed stations are made to sample what is needed, and no more than that is written."""
+
+from __future__ import annotations
+
+import msgspec
+
+from csms.domain.control import OrderOutcome, StationOrder, WriteConfiguration
+from csms.usecases.balancing.loop import LoopOptions
+from csms.usecases.balancing.measuring import INTERVAL_KEY, MEASURANDS_KEY
+from tests.csms.usecases.balancing.scripted import REJECTED, SAID, FakeStation, World, site_config
+
+BARE = msgspec.structs.replace(SAID, measurands=("Energy.Active.Import.Register",), sample_interval_s=300)
+WHOLE = ",".join(LoopOptions().measurands)
+
+
+def world_of(answers=lambda _order: None, **changes: object) -> World:
+    station = FakeStation("CP-1", said=BARE, answers=answers)
+    world = World(station, FakeStation("CP-2"), **changes)
+    world.run(10)
+    return world
+
+
+def test_what_is_lacking_is_written_and_what_is_right_is_left():
+    world = world_of()
+    assert world.writes("CP-1") == [(MEASURANDS_KEY, WHOLE), (INTERVAL_KEY, "10")]
+    assert world.writes("CP-2") == []
+
+
+def test_measurands_that_somebody_else_wants_are_kept():
+    other = msgspec.structs.replace(SAID, measurands=("Temperature",))
+    world = World(FakeStation("CP-1", said=other), FakeStation("CP-2"))
+    world.run(10)
+    assert world.writes("CP-1") == [(MEASURANDS_KEY, f"{WHOLE},Temperature")]
+
+
+def test_a_refused_list_is_tried_item_by_item():
+    def only_three(order: StationOrder) -> OrderOutcome | None:
+        if isinstance(order, WriteConfiguration) and order.key == MEASURANDS_KEY:
+            items = order.value.split(",")
+            return REJECTED if "SoC" in items or "Power.Active.Import" in items else None
+        return None
+
+    lists = [value for key, value in world_of(only_three).writes("CP-1") if key == MEASURANDS_KEY]
+    energy = "Energy.Active.Import.Register"
+    assert lists == [
+        WHOLE,
+        f"{energy},Power.Active.Import",
+        f"{energy},Current.Import",
+        f"{energy},Current.Import,Voltage",
+        f"{energy},Current.Import,Voltage,SoC",
+    ]
+
+
+def test_an_interval_that_is_refused_is_tried_longer_once():
+    def slow(order: StationOrder) -> OrderOutcome | None:
+        refused = isinstance(order, WriteConfiguration) and order.key == INTERVAL_KEY
+        return REJECTED if refused else None
+
+    writes = world_of(slow).writes("CP-1")
+    assert [value for key, value in writes if key == INTERVAL_KEY] == ["10", "30"]
+
+
+def test_a_station_that_restarts_again_and_again_is_given_up():
+    world = world_of()
+    for _ in range(6):
+        world.boot("CP-1")
+        world.run(30)
+    assert len(world.writes("CP-1")) == 3 * 2
+
+
+def test_nothing_is_written_while_observing_or_to_unmanaged_stations():
+    assert world_of(config=site_config(mode="observe")).sent == []
+    world = World(FakeStation("CP-1", said=BARE, managed=False), FakeStation("CP-2"))
+    world.run(10)
+    assert world.writes("CP-1") == []
