@@ -7,7 +7,7 @@ import math
 import pytest
 
 from balancer.allocation import ReasonKind, allocate
-from balancer.controller import AlarmKind, Settings
+from balancer.controller import AlarmKind, Controller, Settings
 from balancer.observations import (
     Answered,
     Capability,
@@ -465,3 +465,16 @@ def test_settings_are_the_callers():
     desk.connect(1)
     desk.plug(1)
     assert desk.ordered[0].lease_s == 300.0
+
+
+# --- what others may ask
+
+
+def test_circuits_say_nothing_before_the_first_step_and_then_what_bears_on_each():
+    site = make_site([evse(1)], 40.0)
+    controller = Controller(site, now_s=0.0)
+    assert controller.circuits() == {}
+    controller.step(0.0, ())
+    circuit = controller.circuits()["main"]
+    assert circuit.bound.limit_a == alike(40.0)
+    assert circuit.exposure_a == alike(32.0)

@@ -12,6 +12,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
+import csms.app  # noqa: F401 - now, and not between the look at the clock and the server's
 from csms.cli import main
 
 

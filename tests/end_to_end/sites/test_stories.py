@@ -39,7 +39,7 @@ class Verdict(msgspec.Struct):
     log: list[str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def verdicts(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
