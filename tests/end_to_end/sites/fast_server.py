@@ -12,8 +12,11 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-import csms.app  # noqa: F401 - now, and not between the look at the clock and the server's
+from csms import app
 from csms.cli import main
+
+LOADED = app
+"""Now, and not between the look at the clock and the server's."""
 
 
 def begin(offset_s: float, speed: float) -> None:
