@@ -82,8 +82,9 @@ class Ledger:
         """Take in how an order ended, and return whose it was; None for one that is not open."""
         key = self._owner_of.pop(order_id, None)
         account = None if key is None else self.find(key)
-        if account is not None:
-            account.answered(order_id, verdict, now_s)
+        if account is None or order_id not in account.open:
+            return None  # its EVSE left the site, and may be back with an account of its own
+        account.answered(order_id, verdict, now_s)
         return account
 
     # --- sums

@@ -64,7 +64,8 @@ class Desk:
             priority = Priority.LIMIT if raises else Priority.STOP
         else:
             raises = False
-            priority = Priority.LIMIT if isinstance(wanted, ClearOwnProfiles) else Priority.BACKGROUND
+            # A clearing that came after a new failsafe would take that away.
+            priority = Priority.STOP if isinstance(wanted, ClearOwnProfiles) else Priority.BACKGROUND
         job = Job(self._new_id(), wanted, priority, raises, now_us)
         self._waiting.append((priority, self._turn(), job))
         if self.under_way is not None and priority < min(self.under_way.priority, Priority.LIMIT):

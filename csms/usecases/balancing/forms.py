@@ -96,8 +96,9 @@ class Ladder:
         return self.known.form
 
     def know(self, known: KnownForm) -> None:
-        """Go by what was found out before."""
-        self.known = known
+        """Go by what was found out before; a profile for the whole station only where it has one EVSE."""
+        if known.form.placement is not Placement.STATION or self._evses == 1:
+            self.known = known
 
     def rewire(self, *, evses: int, direct_current: bool) -> None:
         """Go on with a station that has other EVSEs than it was thought to have."""
@@ -207,8 +208,7 @@ class Ladder:
     def _use(self, form: ProfileForm) -> bool:
         if form == self.form:
             return False
-        same_failsafe = _failsafe_of(form) == _failsafe_of(self.form)
-        accepted = self._failsafe_accepted and same_failsafe
+        accepted = self._failsafe_accepted and same_failsafe(form, self.form)
         self._forget_tries()
         self._failsafe_accepted = accepted
         self.known = structs.replace(self.known, form=form, accepted=False, proven=False)
@@ -223,6 +223,11 @@ class Ladder:
         self._refusals = self._failsafe_refusals = 0
         self._failsafe_accepted = False
         self._followed = []
+
+
+def same_failsafe(one: ProfileForm, other: ProfileForm) -> bool:
+    """Tell whether a failsafe that was installed in one form stands in the other too."""
+    return _failsafe_of(one) == _failsafe_of(other)
 
 
 def outlives(form: ProfileForm) -> bool:

@@ -132,8 +132,7 @@ class StartGate:
 class Starts:
     """Who waits at which station, and for which of its EVSEs room is held since.
 
-    Nobody says at which EVSE he will start, so there is to be room at each that is free; as soon as he
-    starts at one, the others are given back.
+    Nobody says at which EVSE he will start, so there is to be room at each that is free.
     """
 
     def __init__(self) -> None:
@@ -149,18 +148,17 @@ class Starts:
 
     def given_up(self, station: str, at_s: float) -> list[Observation]:
         """Forget whoever waited there."""
-        keys = self._waiting.pop(station, frozenset[EvseKey]()) | self._let.pop(station, frozenset[EvseKey]())
+        # What is held for somebody who was let start before is still needed.
+        keys = self._waiting.pop(station, frozenset[EvseKey]()) - self._let.get(station, frozenset[EvseKey]())
         return [StartOver(key, at_s) for key in sorted(keys)]
 
-    def began(self, key: EvseKey, at_s: float) -> list[Observation]:
-        """Give back what was held at a station's other EVSEs, now that a session began at this one."""
-        for station, keys in list(self._let.items()):
-            if key in keys:
-                del self._let[station]
-                return [StartOver(other, at_s) for other in sorted(keys - {key})]
-        for station, keys in list(self._waiting.items()):
-            self._waiting[station] = keys - {key}
-        return []
+    def began(self, key: EvseKey) -> None:
+        """Note that a session began at an EVSE; what is held at the station's others ends by itself.
+
+        Somebody else who was let start there may still come.
+        """
+        self._let = {station: keys - {key} for station, keys in self._let.items()}
+        self._waiting = {station: keys - {key} for station, keys in self._waiting.items()}
 
     def decided(self, starts: Mapping[EvseKey, bool]) -> tuple[str, ...]:
         """Return the stations at which whoever waits may start once the step's records are durable."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count, groupby
 
 from balancer.controller import AlarmKind, Controller, Decision
-from balancer.observations import SessionBegan, SessionEnded, SiteChanged
+from balancer.observations import OursCleared, SessionBegan, SessionEnded, SiteChanged
 from balancer.orders import ExposureRow, InstallFailsafe, SetLimit
 from balancer.site import Evse, Site
 from csms.domain.control import (
@@ -95,6 +95,10 @@ class SiteLoop:
             car = self._seen.cars.find(row.evse)
             if row.transaction is not None and (car is None or car.id != row.transaction):
                 self._found.observe(SessionEnded(row.evse, row.transaction, now_us / 1e6))
+                station = self._seen.station(row.evse.station)
+                if station is not None and outlives(station.ladder.form):
+                    # Its running limit stands where the failsafe was.
+                    self._found.observe(OursCleared(row.evse, now_us / 1e6))
         self._meet(online, now_us)
 
     def _new_station(self, name: str) -> Station:
@@ -180,6 +184,10 @@ class SiteLoop:
             return
         self._asked_back.discard(outgoing_id)
         station.desk.ended()
+        if outcome.verdict is OrderVerdict.NOT_SENT and isinstance(
+            job.wanted, ReadConfiguration | WriteConfiguration
+        ):
+            station.ask_later(now_us)
         self._found.answer(job.wanted, outcome.verdict, now_us)
         match job.wanted:
             case SetLimit() as order:
@@ -193,8 +201,8 @@ class SiteLoop:
                 station.read_ended(self._found, read, outcome, now_us)
             case WriteConfiguration() as written:
                 station.write_ended(written, outcome)
-            case ClearOwnProfiles():
-                pass
+            case ClearOwnProfiles() as order:
+                station.clear_ended(self._found, order, outcome, now_us)
 
     # --- out
 
@@ -208,7 +216,7 @@ class SiteLoop:
             station.look(found, now_us, enforcing=self._enforcing)
         for one in tuple(found.observations):
             if isinstance(one, SessionBegan):
-                found.observe(*self._starts.began(one.evse, now_s))
+                self._starts.began(one.evse)
         observations, found.observations = tuple(found.observations), []
         decision = self._controller.step(now_s, observations)
         self._log.step(now_s, observations, decision.orders)
@@ -327,9 +335,10 @@ class SiteLoop:
         if self._found.observations:
             return self._now_us
         times_us = [
-            station.quiet_until_us
+            at_us
             for station in self._seen.stations.values()
-            if station.connected and station.quiet_until_us > self._now_us
+            for at_us in (station.quiet_until_us, station.ask_from_us)
+            if station.connected and at_us > self._now_us
         ]
         if wake_at_s < math.inf:
             times_us.append(math.ceil(wake_at_s * 1e6) + 1)

@@ -13,6 +13,8 @@ INTERVAL_KEY = "MeterValueSampleInterval"
 
 SETUPS_MAX = 3
 """Some stations restart when they are set up, and would do so for ever."""
+VALUE_CHARACTERS_MAX = 500
+"""OCPP 1.6 §6.9: a longer value is none."""
 SLOW_INTERVAL_S = 30
 """What is asked for where a station refuses to sample more often."""
 
@@ -77,4 +79,7 @@ class MeasurementSetup:
 
 
 def _list_of(items: tuple[str, ...]) -> WriteConfiguration:
+    """Return the write of a list, without those at its end that no value has room for."""
+    while len(",".join(items)) > VALUE_CHARACTERS_MAX:
+        items = items[:-1]
     return WriteConfiguration(MEASURANDS_KEY, ",".join(items))

@@ -178,7 +178,7 @@ class Observing:
         self.found.observe(*touched.observations)
         self.found.keep(*touched.records)
         station.car_left(self.found, key.evse, transaction_id, at_us)
-        if station.managed and outlives(station.ladder.form):
+        if outlives(station.ladder.form):
             # The running limit stands where the failsafe was.
             self.found.observe(OursCleared(key, at_us / 1e6))
 

@@ -28,12 +28,14 @@ from csms.domain.site import SiteStation
 from csms.usecases.balancing.clocks import StationClock
 from csms.usecases.balancing.desk import Desk, Job
 from csms.usecases.balancing.findings import Findings
-from csms.usecases.balancing.forms import KnownForm, Ladder, describe, form_key, outlives
+from csms.usecases.balancing.forms import KnownForm, Ladder, describe, form_key, outlives, same_failsafe
 from csms.usecases.balancing.gate import GATE_KEYS, KEPT_A, StartGate
 from csms.usecases.balancing.measuring import MeasurementSetup
 
 READS_MAX = 3
 """Who doesn't answer what it is asked of itself is tried with the most usual form."""
+ASK_AGAIN_US = 5_000_000
+"""What could not be sent is not tried again sooner (site time)."""
 GIVEN_UP_S = 3600.0
 """A station that took no form is tried again after its next boot, but not oftener (site time)."""
 NEAR_BELOW_A, NEAR_ABOVE_A = 2.0, 1.0
@@ -80,6 +82,7 @@ class Station:
         self._booted = False
         """Since it connected."""
         self.quiet_until_us = 0
+        self.ask_from_us = 0
         self.evses: tuple[Evse, ...] = ()
         self.ladder = Ladder(None, evses=1, direct_current=False)
         self.form_known = False
@@ -104,6 +107,11 @@ class Station:
     def wire(self, evses: Sequence[Evse]) -> None:
         """Take over its EVSEs in the site."""
         self.evses = tuple(evses)
+        # An EVSE that left and comes back is told anew to the controller, which has forgotten it.
+        keys = {evse.key for evse in evses}
+        self._told = {key: told for key, told in self._told.items() if key in keys}
+        self.limits = {evse: limit for evse, limit in self.limits.items() if EvseKey(self.name, evse) in keys}
+        self._drew_a = {evse: drew for evse, drew in self._drew_a.items() if EvseKey(self.name, evse) in keys}
         direct_current = bool(evses) and all(evse.supply == "DC" for evse in evses)
         count = max([len(evses), *(evse.key.evse for evse in evses)])
         self.ladder.rewire(evses=count, direct_current=direct_current)
@@ -112,8 +120,10 @@ class Station:
         """Take over what is stored; what was found out since is newer than a stored form."""
         newly = fact.managed and not self.managed
         self.wire_id, self.managed = fact.id, fact.managed
-        self._vendor, self._model, self._firmware = fact.vendor, fact.model, fact.firmware
-        self._boot_status = fact.boot_status
+        if not self._booted:
+            # What it said when it booted just now is newer.
+            self._vendor, self._model, self._firmware = fact.vendor, fact.model, fact.firmware
+            self._boot_status = fact.boot_status
         if newly and not self.form_known:
             own = KnownForm.read(fact.form)
             if own is not None and own.firmware not in {None, fact.firmware}:
@@ -204,7 +214,13 @@ class Station:
             self.online = True
             found.observe(StationOnline(self.name, now_us / 1e6))
 
+    def ask_later(self, now_us: int) -> None:
+        """Ask nothing more for a moment: what was asked just now could not be sent."""
+        self.ask_from_us = now_us + ASK_AGAIN_US
+
     def _ask(self, now_us: int) -> None:
+        if now_us < self.ask_from_us:
+            return
         if self.desk.holds(ReadConfiguration) or self.desk.holds(WriteConfiguration):
             return
         if self._read_wanted:
@@ -236,7 +252,8 @@ class Station:
 
     def following(self, now_us: int) -> Job | None:
         """Return what may be sent now, and put it under way."""
-        if not self.connected or self._boot_status != "Accepted" or now_us < self.quiet_until_us:
+        welcome = self.connected and self.managed and self._boot_status == "Accepted"
+        if not welcome or now_us < self.quiet_until_us:
             return None
         return self.desk.following(failsafe_last=outlives(self.ladder.form))
 
@@ -302,6 +319,13 @@ class Station:
             text = f"its maximum is reserved: {self.gate.trouble}"
             found.alarm("gate-open", text, now_us, station=self.wire_id)
 
+    def clear_ended(
+        self, found: Findings, wanted: ClearOwnProfiles, outcome: OrderOutcome, now_us: int
+    ) -> None:
+        """Take in how a clearing ended; what was installed while it was under way may be gone too."""
+        if outcome.verdict is not OrderVerdict.NOT_SENT:
+            found.observe(OursCleared(EvseKey(self.name, wanted.evse), now_us / 1e6))
+
     def write_ended(self, wanted: WriteConfiguration, outcome: OrderOutcome) -> None:
         """Take in how a configuration write ended."""
         if wanted.key in GATE_KEYS:
@@ -357,8 +381,12 @@ class Station:
                     f"it takes no failsafe of 0 A: {after.failsafe_at_least_a:g} A are tried and kept for it"
                 )
             found.alarm("form-changed", text, now_us, station=self.wire_id)
-            if after.form.placement is Placement.STATION and before.form.placement is not Placement.STATION:
+            moved = after.form.placement is not before.form.placement
+            if moved and (before.accepted or after.form.placement is Placement.STATION):
                 self._clear(found, before, now_us)
+            elif not same_failsafe(before.form, after.form):
+                for evse in self.evses:
+                    found.observe(OursCleared(evse.key, now_us / 1e6))
         return before
 
     def _clear(self, found: Findings, before: KnownForm, now_us: int) -> None:

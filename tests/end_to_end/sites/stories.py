@@ -140,7 +140,7 @@ async def full(place: Place) -> None:
 
 # --- chargers that don't do as they are told
 
-REBEL = Plan(id="rebel", chargers=4, rating_a=40.0, measures=None, kind={"max_a": CAR.max_a})
+REBEL = Plan(id="rebel", chargers=4, rating_a=46.0, measures=None, kind={"max_a": CAR.max_a})
 """There is room for all besides one that is counted at its hardware's maximum."""
 
 
@@ -160,7 +160,7 @@ async def rebel(place: Place) -> None:
     none_was_paused(place, 4, since_s)
 
 
-SLOW = Plan(id="slow", chargers=4, rating_a=50.0, base_a=10.0)
+SLOW = Plan(id="slow", chargers=4, rating_a=50.0, base_a=10.0, fallback_a=16.0)
 
 
 async def slow(place: Place) -> None:
@@ -182,7 +182,8 @@ async def slow(place: Place) -> None:
 
 # --- lines and boots
 
-LINE = Plan(id="line", chargers=4, rating_a=50.0, base_a=10.0)
+LINE = Plan(id="line", chargers=4, rating_a=60.0, base_a=10.0, fallback_a=16.0)
+"""Nobody need be paused, also where two more are late to confirm: a slow machine must not look like a fault."""
 
 
 async def line(place: Place) -> None:
@@ -207,7 +208,7 @@ async def line(place: Place) -> None:
 BOOT = Plan(
     id="boot",
     chargers=4,
-    rating_a=40.0,
+    rating_a=46.0,
     measures=None,
     kind={"max_a": CAR.max_a, "keeps_profiles": False, "after_power_loss": "resume", "boot_s": 20.0},
 )
@@ -358,7 +359,7 @@ async def watched(place: Place) -> None:
 
 # --- the server ends and begins again
 
-KILLED = Plan(id="killed", chargers=6, rating_a=60.0, base_a=6.0)
+KILLED = Plan(id="killed", chargers=6, rating_a=60.0, base_a=6.0, fallback_a=24.0)
 
 
 async def killed(place: Place, restart: Callable[..., Awaitable[None]]) -> None:

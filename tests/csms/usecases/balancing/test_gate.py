@@ -109,14 +109,22 @@ def test_a_gate_is_known_over_a_restart_and_gone_when_nobody_wants_it() -> None:
 # --- who waits
 
 
-def test_there_is_to_be_room_at_each_free_evse_and_the_others_are_given_back() -> None:
+def test_there_is_to_be_room_at_each_free_evse() -> None:
     starts = Starts()
     assert starts.wanted("cp-1", [TWO, ONE], 1.0) == [StartAsked(ONE, 1.0), StartAsked(TWO, 1.0)]
     assert starts.decided({ONE: True, TWO: False}) == ()
     assert starts.decided({ONE: True, TWO: True}) == ("cp-1",)
     assert starts.decided({ONE: True, TWO: True}) == ()
-    assert starts.began(ONE, 2.0) == [StartOver(TWO, 2.0)]
+    starts.began(ONE)
     assert starts.given_up("cp-1", 3.0) == []
+
+
+def test_what_is_held_for_one_who_was_let_start_is_not_given_back_for_another() -> None:
+    starts = Starts()
+    starts.wanted("cp-1", [TWO], 1.0)
+    assert starts.decided({TWO: True}) == ("cp-1",)
+    starts.wanted("cp-1", [ONE, TWO], 2.0)
+    assert starts.given_up("cp-1", 3.0) == [StartOver(ONE, 3.0)]
 
 
 def test_who_waits_no_more_is_over_at_all_of_them() -> None:
@@ -139,7 +147,7 @@ def test_where_no_evse_is_free_nobody_waits_for_room() -> None:
     starts.wanted("cp-1", [ONE], 1.0)
     starts.wanted("cp-2", [OTHER], 1.0)
     assert starts.decided({OTHER: True}) == ("cp-2",)
-    assert starts.began(ONE, 1.0) == []
+    starts.began(ONE)
     assert starts.decided({OTHER: True}) == ("cp-1",)
 
 

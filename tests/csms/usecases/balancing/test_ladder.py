@@ -272,3 +272,35 @@ def test_a_direct_current_charger_is_told_the_power_at_its_outlet():
     world.tell(sample("CP-1", "t1", world.now_us, (100.0, None, None), power_w=25_000.0))
     world.run(0.1)
     assert 42 < world.evse("CP-1").measured_a[0] < 43
+
+
+def test_a_clearing_leaves_before_the_failsafe_that_is_installed_anew():
+    """Found by a reader: an idle EVSE's new failsafe was cleared with the old profiles, and counted all the same."""
+    config = site_config()
+    config["evses"].append({"station": "CP-1", "evse": 2, "node": "main", "rotation": ["L1", "L2", "L3"]})
+    world = World(FakeStation("CP-1", obeys=False), FakeStation("CP-2"), config=config)
+    world.plug_in("CP-1", "t1")
+    world.run(30)
+    world.plug_in("CP-2", "t2")
+    world.run(120)
+    assert world.orders("CP-1", ClearOwnProfiles)
+    assert world.stations["CP-1"].failsafe[2] == 0.0
+
+
+def test_a_station_that_refuses_every_limit_is_tried_in_each_unit_and_stack_level():
+    """Found by a reader: after the first change the failsafe was not installed anew, and no refusal counted."""
+    refused: list[LimitOrder] = []
+
+    def no_limit(order: StationOrder) -> OrderOutcome | None:
+        if not isinstance(order, LimitOrder):
+            return None
+        refused.append(order)
+        return OrderOutcome(verdict=OrderVerdict.REJECTED)
+
+    world = world_of(FakeStation("CP-1", answers=no_limit))
+    world.run(900)
+    units = (RateUnit.AMPERE, RateUnit.WATT)
+    assert {(order.form.unit, order.form.stack_level) for order in refused} == {
+        (unit, level) for unit in units for level in (0, 1)
+    }
+    assert "not-movable" in world.kinds()

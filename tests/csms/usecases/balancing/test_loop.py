@@ -31,6 +31,7 @@ from csms.usecases.balancing.decisions import STEPS, read_steps
 from csms.usecases.balancing.loop import LoopOptions
 from csms.usecases.balancing.news import CapChanged, MeterReading, SiteRevised
 from tests.csms.usecases.balancing.scripted import (
+    SAID,
     START_US,
     FakeStation,
     World,
@@ -355,6 +356,21 @@ def test_an_evse_that_is_added_knows_the_car_that_is_there():
     world.revise(evses=both)
     world.run(30)
     assert world.running_a("CP-2") == 32.0
+
+
+def test_an_evse_that_leaves_and_comes_back_is_what_it_was():
+    """Found by a reader: the controller took it for a usual one again."""
+    said = msgspec.structs.replace(SAID, periods_max=1)
+    config = site_config()
+    both = config["evses"]
+    world = World(FakeStation("CP-1"), FakeStation("CP-2", said=said), config=config)
+    world.run(30)
+    world.revise(evses=both[:1])
+    world.run(30)
+    world.revise(evses=both)
+    world.plug_in("CP-2", "t2")
+    world.run(30)
+    assert world.orders("CP-2", LimitOrder)[-1].lease_s is None
 
 
 def test_a_configuration_that_is_none_is_refused_with_every_problem():

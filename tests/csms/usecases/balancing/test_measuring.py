@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from csms.domain.control import OrderOutcome, StationOrder, WriteConfiguration
+from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder, WriteConfiguration
 from csms.usecases.balancing.loop import LoopOptions
 from csms.usecases.balancing.measuring import INTERVAL_KEY, MEASURANDS_KEY
 from tests.csms.usecases.balancing.scripted import REJECTED, SAID, FakeStation, World, site_config
 
 BARE = msgspec.structs.replace(SAID, measurands=("Energy.Active.Import.Register",), sample_interval_s=300)
+NOT_SENT = OrderOutcome(verdict=OrderVerdict.NOT_SENT)
 WHOLE = ",".join(LoopOptions().measurands)
 
 
@@ -73,3 +74,23 @@ def test_nothing_is_written_while_observing_or_to_unmanaged_stations():
     world = World(FakeStation("CP-1", said=BARE, managed=False), FakeStation("CP-2"))
     world.run(10)
     assert world.writes("CP-1") == []
+
+
+def test_a_list_is_never_longer_than_a_value_may_be():
+    """Found by a reader: it was refused before it left, and tried again without end."""
+    long = msgspec.structs.replace(SAID, measurands=tuple(f"Vendor.Measurand.{n:04}" for n in range(40)))
+    world = World(FakeStation("CP-1", said=long), FakeStation("CP-2"))
+    world.run(60)
+    ((key, value),) = world.writes("CP-1")
+    assert key == MEASURANDS_KEY
+    assert value.startswith(WHOLE)
+    assert len(value) <= 500
+
+
+def test_what_can_not_be_sent_is_not_asked_again_at_once():
+    def never(order: StationOrder) -> OrderOutcome | None:
+        return NOT_SENT if isinstance(order, WriteConfiguration) else None
+
+    world = world_of(never)
+    world.run(50)
+    assert 2 <= len(world.writes("CP-1")) <= 14
