@@ -279,12 +279,12 @@ class Place:
         """Let the car drive away."""
         self.stations[number - 1].unplug(1)
 
-    def load(self, current_a: Amperes) -> None:
-        """Step the load of others; where it rises the chargers are excused until they can have answered."""
+    def load(self, current_a: Amperes, *, within_s: float | None = None) -> None:
+        """Step the load of others; where it rises the chargers are excused until they can have answered (`within_s`)."""
         now_s = self.now_s()
         up_a = self.base.step(now_s, current_a)
         if any(upward(up_a)):
-            self.witness.excuse("others draw more", MAIN, now_s, self.prompt_s, up_a)
+            self.witness.excuse("others draw more", MAIN, now_s, within_s or self.prompt_s, up_a)
 
     async def cap(self, limit_a: float, node: str = MAIN) -> None:
         """Cap a circuit below what it had; it counts from now on, but for the answer of the chargers."""

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from tests.end_to_end.conftest import finish
-from tests.end_to_end.sites import stories
+from tests.end_to_end.sites import restarts
 from tests.end_to_end.sites.places import Place
 from tests.end_to_end.sites.world import World
 
@@ -16,21 +16,21 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 
 
 def test_a_server_that_is_killed_and_started_again_pauses_nobody_and_knows_what_flows(tmp_path):
-    world = World(tmp_path, speed=10.0, plans=[stories.KILLED], by_command=True)
+    world = World(tmp_path, speed=10.0, plans=[restarts.KILLED], by_command=True)
 
     async def story(place: Place) -> None:
-        await stories.killed(place, world.restart)
+        await restarts.killed(place, world.restart)
 
     judge(world, story)
 
 
 def test_a_restart_in_which_nothing_else_happens_moves_no_limit(tmp_path):
-    world = World(tmp_path, speed=10.0, plans=[stories.IDLE], by_command=True)
-    judge(world, partial(stories.idle, restart=world.restart))
+    world = World(tmp_path, speed=10.0, plans=[restarts.IDLE], by_command=True)
+    judge(world, partial(restarts.idle, restart=world.restart))
 
 
 def test_leases_that_run_out_while_the_server_is_gone_stop_all_until_it_is_back(tmp_path):
-    world = World(tmp_path, speed=30.0, plans=[stories.LEASED])
+    world = World(tmp_path, speed=30.0, plans=[restarts.LEASED])
 
     async def end() -> None:
         await asyncio.to_thread(world.server.kill)
@@ -38,7 +38,7 @@ def test_leases_that_run_out_while_the_server_is_gone_stop_all_until_it_is_back(
     async def begin() -> None:
         await asyncio.to_thread(world.server.start)
 
-    judge(world, partial(stories.leased, end=end, begin=begin))
+    judge(world, partial(restarts.leased, end=end, begin=begin))
 
 
 def judge(world, story) -> None:
