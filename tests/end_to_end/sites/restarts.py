@@ -17,7 +17,7 @@ KILLED = Plan(id="killed", chargers=6, rating_a=60.0, base_a=6.0, fallback_a=24.
 async def killed(place: Place, restart: Callable[..., Awaitable[None]]) -> None:
     """The server is killed in mid-load while a car leaves and another one comes, and later ended by a signal."""
     await fill(place, 4)
-    all_draw(place, 4, 12.0)
+    await all_draw(place, 4, 12.0)
     since_s = place.now_s()
     restarting = asyncio.create_task(restart(down_s=40.0))
     await place.wait(20.0)
@@ -66,13 +66,13 @@ async def leased(
     await end()
     ended_s = place.now_s()
     await place.wait(LEASE_S / 2)
-    all_draw(place, 3)
+    await all_draw(place, 3)
     left_s = ended_s + LEASE_S + place.reaction_s - place.now_s()
     await place.until("all stop by themselves", lambda: place.drawing() == 0, within_s=left_s)
     await begin()
     await back(place)
     await used(place, "all is used again")
-    all_draw(place, 3)
+    await all_draw(place, 3)
 
 
 async def back(place: Place) -> None:
