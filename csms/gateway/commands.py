@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from csms.domain.commands import CommandError, CommandResult, CommandState, Priority, RawCommand
 from csms.domain.control import (
@@ -26,6 +26,7 @@ from csms.domain.control import (
 from csms.domain.errors import HeadroomError
 from csms.domain.records import CommandRecorded
 from csms.domain.station import StationIdentity
+from csms.gateway.remote_starts import LEAVES_WITHIN_S, RemoteStarts
 from csms.gateway.services import Services, log_failure
 from csms.ocpp.dialect import Dialect
 from csms.ocpp.rpc.peer import CallDone, Peer
@@ -68,6 +69,9 @@ class Commands:
         self, *, identity: StationIdentity, dialect: Dialect, peer: Peer, services: Services, send: Send
     ) -> None:
         self.identity = identity
+        self.gated = False
+        """Nobody starts there before the balancing has found room for it."""
+        self._starts = RemoteStarts(services)
         self._dialect = dialect
         self._peer = peer
         self._services = services
@@ -76,12 +80,33 @@ class Commands:
         self._next_deadline_s: float | None = None
 
     async def call(self, command: RawCommand) -> CommandResult:
-        """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then."""
+        """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then.
+
+        At a gated station a remote start waits for room before; without any in time it ends as not sent.
+        """
         payload = self._dialect.check_call(command.action, command.payload)
-        now_us = self._services.clock.now_us()
-        return await self._queue(
-            command, payload, self._dialect.profile_effects(command.action, payload, now_us)
-        )
+        if self.gated and command.action in self._dialect.remote_starts:
+            return await self._call_with_room(command, payload)
+        return await self._queue(command, payload, self._effects(command, payload))
+
+    async def _call_with_room(self, command: RawCommand, payload: bytes) -> CommandResult:
+        held = self._opened(command)
+        self._record(held, CommandState.QUEUED)
+        try:
+            refusal = await self._starts.refusal(self.identity.id, command)
+            if refusal is not None:
+                self._record(held, refusal.state, refusal)
+                return refusal
+            leaving = structs.replace(command, expires_s=min(command.expires_s, LEAVES_WITHIN_S))
+            done = self._queue(leaving, payload, self._effects(command, payload), held=held)
+        except BaseException:
+            # Nobody waits for it any more, or it found the queue full or the connection ending.
+            self._record(held, CommandState.NOT_SENT, CommandResult(CommandState.NOT_SENT))
+            raise
+        return await done
+
+    def _effects(self, command: RawCommand, payload: bytes) -> tuple[ProfileEffect, ...]:
+        return self._dialect.profile_effects(command.action, payload, self._services.clock.now_us())
 
     async def order(
         self,
@@ -120,11 +145,21 @@ class Commands:
             if waiting.command.id == command_id and self._peer.cancel(handle):
                 self.done(CallDone(handle, CommandResult(CommandState.NOT_SENT)))
                 return True
-        return False
+        return self._starts.withdraw(command_id)
 
-    async def _queue(
-        self, command: RawCommand, payload: bytes, effects: tuple[ProfileEffect, ...]
-    ) -> CommandResult:
+    def _opened(self, command: RawCommand) -> _OpenCommand:
+        done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
+        return _OpenCommand(command=command, done=done, created_at_us=self._services.clock.now_us())
+
+    def _queue(
+        self,
+        command: RawCommand,
+        payload: bytes,
+        effects: tuple[ProfileEffect, ...],
+        *,
+        held: _OpenCommand | None = None,
+    ) -> asyncio.Future[CommandResult]:
+        """Let a command wait for its turn; `held`: it is recorded to be queued already."""
         handle = self._peer.call(
             command.action,
             payload,
@@ -133,14 +168,13 @@ class Commands:
             timeout_s=self._timeout_s(command),
             expires_s=command.expires_s,
         )
-        done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        waiting = _OpenCommand(
-            command=command, done=done, created_at_us=self._services.clock.now_us(), effects=effects
-        )
+        waiting = self._opened(command) if held is None else held
+        waiting.effects = effects
         self._open[handle] = waiting
-        self._record(waiting, CommandState.QUEUED)
+        if held is None:
+            self._record(waiting, CommandState.QUEUED)
         self.pump()
-        return await done
+        return waiting.done
 
     def _timeout_s(self, command: RawCommand) -> float:
         timeout_s = self._services.call_timeout_s if command.timeout_s is None else command.timeout_s
@@ -178,6 +212,7 @@ class Commands:
 
     def end(self) -> None:
         """Give every open command its final state: the connection is over."""
+        self._starts.end()
         for event in self._peer.disconnect():
             self.done(event)
 

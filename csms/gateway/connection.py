@@ -98,7 +98,7 @@ class Connection:
 
     def gate(self, *, gated: bool) -> None:
         """Ask the balancing before anybody starts from now on, or no more (see `ports.StationLink.gate`)."""
-        self._gated = gated
+        self._gated = self._commands.gated = gated
         if self._state is not None:
             self._state.gated = gated
 
