@@ -183,6 +183,15 @@ class EffectStage(str, enum.Enum):
     """No answer: it may have changed."""
 
 
+class ConfigurationTouched(Struct, frozen=True):
+    """News for the balancing: somebody's call writes configuration of a station; told as it leaves and at its end."""
+
+    station_id: str
+    at_us: int
+    keys: tuple[str, ...]
+    """As the caller wrote them."""
+
+
 class ProfilesTouched(Struct, frozen=True):
     """News for the balancing: somebody's call changes, or may have changed, a station's profiles."""
 

@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from csms.domain.commands import CommandError, CommandResult, CommandState, Priority, RawCommand
 from csms.domain.control import (
     ClearOwnProfiles,
+    ConfigurationTouched,
     EffectStage,
     FailsafeOrder,
     LimitOrder,
@@ -54,11 +55,18 @@ class Send(Protocol):
         ...
 
 
+class _Touches(Struct, frozen=True):
+    """What a call that is not the balancing's does to what that counts on, if it succeeds."""
+
+    profiles: tuple[ProfileEffect, ...] = ()
+    configuration: tuple[str, ...] = ()
+
+
 class _OpenCommand(Struct, kw_only=True):
     command: RawCommand
     done: asyncio.Future[CommandResult]
     created_at_us: int
-    effects: tuple[ProfileEffect, ...] = ()
+    touches: _Touches = _Touches()
     sent_at_us: int | None = None
 
 
@@ -87,7 +95,7 @@ class Commands:
         payload = self._dialect.check_call(command.action, command.payload)
         if self.gated and command.action in self._dialect.remote_starts:
             return await self._call_with_room(command, payload)
-        return await self._queue(command, payload, self._effects(command, payload))
+        return await self._queue(command, payload, self._touches(command, payload))
 
     async def _call_with_room(self, command: RawCommand, payload: bytes) -> CommandResult:
         held = self._opened(command)
@@ -98,15 +106,19 @@ class Commands:
                 self._record(held, refusal.state, refusal)
                 return refusal
             leaving = structs.replace(command, expires_s=min(command.expires_s, LEAVES_WITHIN_S))
-            done = self._queue(leaving, payload, self._effects(command, payload), held=held)
+            done = self._queue(leaving, payload, self._touches(command, payload), held=held)
         except BaseException:
             # Nobody waits for it any more, or it found the queue full or the connection ending.
             self._record(held, CommandState.NOT_SENT, CommandResult(CommandState.NOT_SENT))
             raise
         return await done
 
-    def _effects(self, command: RawCommand, payload: bytes) -> tuple[ProfileEffect, ...]:
-        return self._dialect.profile_effects(command.action, payload, self._services.clock.now_us())
+    def _touches(self, command: RawCommand, payload: bytes) -> _Touches:
+        now_us = self._services.clock.now_us()
+        return _Touches(
+            self._dialect.profile_effects(command.action, payload, now_us),
+            self._dialect.written_keys(command.action, payload),
+        )
 
     async def order(
         self,
@@ -129,8 +141,8 @@ class Commands:
                 timeout_s=timeout_s,
                 expires_s=expires_s,
             )
-            # What it does to profiles its sender knows.
-            result = await self._queue(command, payload, ())
+            # What it does its sender knows.
+            result = await self._queue(command, payload, _Touches())
         except HeadroomError as error:
             _log.warning("order.refused", station=self.identity.id, order=id, problem=str(error))
             return OrderOutcome(verdict=OrderVerdict.NOT_SENT, detail=str(error))
@@ -155,7 +167,7 @@ class Commands:
         self,
         command: RawCommand,
         payload: bytes,
-        effects: tuple[ProfileEffect, ...],
+        touches: _Touches,
         *,
         held: _OpenCommand | None = None,
     ) -> asyncio.Future[CommandResult]:
@@ -169,7 +181,7 @@ class Commands:
             expires_s=command.expires_s,
         )
         waiting = self._opened(command) if held is None else held
-        waiting.effects = effects
+        waiting.touches = touches
         self._open[handle] = waiting
         if held is None:
             self._record(waiting, CommandState.QUEUED)
@@ -203,7 +215,7 @@ class Commands:
         """Give a command its final state."""
         ended = self._open.pop(event.handle)
         self._record(ended, event.outcome.state, event.outcome)
-        if ended.effects and ended.sent_at_us is not None:
+        if ended.sent_at_us is not None and ended.touches != _Touches():
             command = ended.command
             stage = self._dialect.effect_stage(command.action, command.payload, event.outcome)
             self._tell(ended, stage)
@@ -223,10 +235,13 @@ class Commands:
         self.pump()
 
     def _tell(self, of: _OpenCommand, stage: EffectStage) -> None:
-        if of.effects:
-            now_us = self._services.clock.now_us()
-            touched = ProfilesTouched(self.identity.id, now_us, of.command.id, stage, of.effects)
+        now_us, touches = self._services.clock.now_us(), of.touches
+        if touches.profiles:
+            touched = ProfilesTouched(self.identity.id, now_us, of.command.id, stage, touches.profiles)
             self._services.feed.tell((touched,))
+        if touches.configuration:
+            written = ConfigurationTouched(self.identity.id, now_us, touches.configuration)
+            self._services.feed.tell((written,))
 
     def _record(self, of: _OpenCommand, state: CommandState, result: CommandResult | None = None) -> None:
         record = CommandRecorded(

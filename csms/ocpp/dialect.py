@@ -71,6 +71,10 @@ class Dialect(Protocol):
         """
         ...
 
+    def written_keys(self, action: str, payload: bytes) -> tuple[str, ...]:
+        """Return the configuration keys (2.0.1: variables) that a checked call writes if it succeeds."""
+        ...
+
     def effect_stage(self, action: str, payload: bytes, result: CommandResult) -> EffectStage:
         """Say how a call that left and has effects ended."""
         ...

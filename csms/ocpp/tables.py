@@ -88,6 +88,8 @@ class Control(Struct, frozen=True, kw_only=True):
     effects: Mapping[str, Callable[[bytes, int], tuple[ProfileEffect, ...]]]
     """By the actions of ours that may have some."""
     effect_stage: Callable[[str, bytes, CommandResult], EffectStage]
+    writes: Mapping[str, Callable[[bytes], tuple[str, ...]]] = {}
+    """Which configuration keys a call writes, by the actions of ours that write any."""
 
 
 class _Route(Struct, frozen=True):
@@ -180,6 +182,11 @@ class TableDialect:
         """Return what a checked call does to charging profiles."""
         effects = self._control.effects.get(action)
         return () if effects is None else effects(payload, now_us)
+
+    def written_keys(self, action: str, payload: bytes) -> tuple[str, ...]:
+        """Return the configuration keys that a checked call writes."""
+        written = self._control.writes.get(action)
+        return () if written is None else written(payload)
 
     def effect_stage(self, action: str, payload: bytes, result: CommandResult) -> EffectStage:
         """Say how a call that left and has effects ended."""
