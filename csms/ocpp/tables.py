@@ -159,7 +159,7 @@ class TableDialect:
         if fault is not None:
             raise Invalid(str(fault))
         try:
-            return self._encode(msgspec.convert(value, row.request))
+            return self._encode(msgspec.json.decode(self._encode(value), type=row.request))
         except _UNREADABLE as error:
             raise Invalid("payload: does not fit its schema") from error
 
@@ -201,7 +201,8 @@ class TableDialect:
         repaired = repair(schema, action, value, self._repairs)
         deviations = repaired.deviations or ("payload: read leniently",)
         try:
-            request = msgspec.convert(repaired.value, row.request)
+            # By way of the text, for what may be any JSON is kept as its text.
+            request = msgspec.json.decode(self._encode(repaired.value), type=row.request)
             reading = Reading(received_at_us, repaired=True, dropped=repaired.dropped)
             return Decoded(row.translate(request, reading), deviations)
         except Untranslatable as error:
