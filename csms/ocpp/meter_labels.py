@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from csms.ocpp.repair import Notes, squashed
 from csms.ocpp.schemas import Json
@@ -25,6 +26,17 @@ UNIT_SYNONYMS: dict[str, str] = {
     "kelvin": "K",
 }
 """In lower case; Amp and Volt are what OCPP 1.5 says."""
+
+SCALED_UNITS: dict[str, tuple[str, Decimal]] = {
+    "mA": ("A", Decimal("0.001")),
+    "mV": ("V", Decimal("0.001")),
+    "kV": ("V", Decimal(1000)),
+    "mW": ("W", Decimal("0.001")),
+    "MW": ("W", Decimal(1_000_000)),
+    "mWh": ("Wh", Decimal("0.001")),
+    "MWh": ("Wh", Decimal(1_000_000)),
+}
+"""Units that no standard has, in their exact case, since m and M are a thousand million apart."""
 
 MEASURAND_SYNONYMS: dict[str, str] = {
     "energyactiveimport": "Energy.Active.Import.Register",

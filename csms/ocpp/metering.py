@@ -167,8 +167,10 @@ def plan_for(measurand: Word, phase: Word, location: Word, unit: Word, *, at_sta
     place = "" if location in outlets else str(location)
     base = BASE_UNITS[quantity]
     # "Wh" is what the standard gives a value without unit (§7.45), and some stations write it everywhere.
-    plain = unit is UNSET or unit == "Wh"
-    si_unit, factor, offset = (base, 1.0, 0.0) if plain else UNITS.get(unit, (unit, 1.0, 0.0))
+    if unit is UNSET or unit == "Wh":
+        si_unit, factor, offset = base, 1.0, 0.0
+    else:
+        si_unit, factor, offset = UNITS.get(unit, (unit, 1.0, 0.0))
     column = part = None
     if si_unit == base:
         column = ANYWHERE_COLUMNS.get(quantity)

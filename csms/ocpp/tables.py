@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import UnionType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -53,7 +54,7 @@ class Inbound(Struct, Generic[Request, Answer], frozen=True, kw_only=True):
     request: type[Request]
     translate: Callable[[Request, Reading], StationEvent]
     """Raises `Untranslatable`."""
-    answer: type[Answer]
+    answer: type[Answer] | UnionType
     shape: Callable[[Answer], Struct]
     """Return the answer as the response."""
     unreadable: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, get_args
 
-from csms.ocpp.meter_labels import UNIT_SYNONYMS, Labels, listed
+from csms.ocpp.meter_labels import SCALED_UNITS, UNIT_SYNONYMS, Labels, listed
 from csms.ocpp.repair import Notes, Repairs
 from csms.ocpp.schemas import Json
 from csms.ocpp.v16.messages import Measurand, Phase, SampledValueUnit, TransactionDataSampledValueUnit
@@ -16,17 +16,6 @@ NOT_SAID: Final = -(2**63)
 LARGEST_EXPONENT = 30
 
 METER_VALUES = ("MeterValues.meterValue[]", "StopTransaction.transactionData[]")
-
-SCALED_UNITS: dict[str, tuple[str, Decimal]] = {
-    "mA": ("A", Decimal("0.001")),
-    "mV": ("V", Decimal("0.001")),
-    "kV": ("V", Decimal(1000)),
-    "mW": ("W", Decimal("0.001")),
-    "MW": ("W", Decimal(1_000_000)),
-    "mWh": ("Wh", Decimal("0.001")),
-    "MWh": ("Wh", Decimal(1_000_000)),
-}
-"""Units that the standard lacks, in their exact case, since m and M are a thousand million apart."""
 
 UNITLESS = {"Frequency", "Power.Factor", "RPM", "SoC"}
 """Measurands with one unit only: whatever else is written there, the number says the same.
