@@ -41,6 +41,12 @@ class StopAnswer(Struct, frozen=True):
     judgement: Judgement | None
 
 
+class TransactionEventAnswer(Struct, frozen=True):
+    """The event is kept; the verdict on the token that it named, if it named one."""
+
+    judgement: Judgement | None
+
+
 class Acknowledged(Struct, frozen=True):
     """Kept."""
 
@@ -67,6 +73,7 @@ StationAnswer = (
     | AuthorizationAnswer
     | StartAnswer
     | StopAnswer
+    | TransactionEventAnswer
     | Acknowledged
     | VendorDataAnswer
     | CertificateAnswer

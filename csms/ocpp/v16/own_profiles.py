@@ -5,7 +5,7 @@ from __future__ import annotations
 from csms.domain.control import OWN_PROFILE_IDS, Placement
 from csms.domain.errors import Invalid
 from csms.ocpp.v16 import messages as m
-from csms.ocpp.v16.core import LARGEST_CONNECTOR
+from csms.ocpp.values import LARGEST_PLACE
 
 DEFAULT_ID = OWN_PROFILE_IDS.start
 TRANSACTION_ID = DEFAULT_ID + 500_000
@@ -21,8 +21,8 @@ PURPOSES: dict[Placement, m.ChargingProfilePurpose] = {
 
 def stand(evse: int, placement: Placement) -> tuple[int, int]:
     """Return connector and id of our profile for an EVSE; raises `Invalid`."""
-    if not 1 <= evse <= LARGEST_CONNECTOR:
-        raise Invalid(f"evse: must be from 1 to {LARGEST_CONNECTOR}, not {evse}")
+    if not 1 <= evse <= LARGEST_PLACE:
+        raise Invalid(f"evse: must be from 1 to {LARGEST_PLACE}, not {evse}")
     if placement is Placement.STATION:
         return 0, STATION_ID
     if placement is Placement.DEFAULT:
@@ -36,6 +36,6 @@ def owner_of(profile_id: int) -> int | None:
     if profile_id not in OWN_PROFILE_IDS:
         return None
     for first in (TRANSACTION_ID, DEFAULT_ID):
-        if 1 <= profile_id - first <= LARGEST_CONNECTOR:
+        if 1 <= profile_id - first <= LARGEST_PLACE:
             return profile_id - first
     return 0
