@@ -192,7 +192,7 @@ class UnreadableReceived(Struct, frozen=True, kw_only=True):
     """A transaction message that even repair could not make readable; kept raw, so that nothing is lost."""
 
     kind: str
-    """`transaction.start`, `transaction.stop` or `samples`."""
+    """`transaction.start`, `transaction.stop`, `transaction.event` or `samples`."""
     action: str
     payload: bytes
     problem: str

@@ -14,6 +14,9 @@ from csms.domain.token import Judgement, Token, TokenStatus, Verdict
 from csms.ports import Context, OpenTransactionsOfToken, Outcome, RoomToStart, TokenByHmac
 
 
+_NO_AUTHORIZATION = "NoAuthorization"
+
+
 class Presented(Struct, frozen=True):
     """A token as a station presented it, and what is known of it."""
 
@@ -36,13 +39,8 @@ def authorize(
     At a gated station a good token waits for room, and without any is told ConcurrentTx: of OCPP 1.6's words
     the one that says "not now". Whoever starts there all the same is kept and answered as anywhere.
     """
-    presented = present(context, event.uid, event.token_type)
-    if not isinstance(presented, Presented):
-        return presented
-    if _charges_here(state, presented, context):
-        return Outcome(AuthorizationAnswer(judge(presented.token, context)))
-    judgement = judge_for_charging(presented, context)
-    if not isinstance(judgement, Judgement):
+    judgement = _judge_presented(state, event, context)
+    if isinstance(judgement, Outcome | TokenByHmac | OpenTransactionsOfToken):
         return judgement
     if state.gated and judgement.verdict is Verdict.ACCEPTED:
         room = RoomToStart(state.id)
@@ -51,6 +49,25 @@ def authorize(
         if not context.found[room]:
             judgement = structs.replace(judgement, verdict=Verdict.CONCURRENT_TX)
     return Outcome(AuthorizationAnswer(judgement))
+
+
+def needs_no_token(uid: str, token_type: str) -> bool:
+    """Tell whether somebody presses a button to charge, which is always accepted (OCPP 2.0.1 C02.FR.02)."""
+    return token_type == _NO_AUTHORIZATION or not (uid or token_type)
+
+
+def _judge_presented(
+    state: StationState, event: AuthorizationRequested, context: Context
+) -> Judgement | Outcome | TokenByHmac | OpenTransactionsOfToken:
+    """Return the verdict before the gate, or an outcome that no gate changes."""
+    if needs_no_token(event.uid, event.token_type):
+        return Judgement(verdict=Verdict.ACCEPTED)
+    presented = present(context, event.uid, event.token_type)
+    if not isinstance(presented, Presented):
+        return presented
+    if _charges_here(state, presented, context):
+        return Outcome(AuthorizationAnswer(judge_itself(presented, context)))
+    return judge_for_charging(presented, context)
 
 
 def present(context: Context, uid: str, token_type: str) -> Presented | TokenByHmac:
@@ -81,11 +98,22 @@ def judge(token: Token | None, context: Context) -> Judgement:
     return Judgement(verdict=verdict, expires_at_us=token.expires_at_us, group=token.group)
 
 
+def judge_itself(presented: Presented, context: Context) -> Judgement:
+    """Judge a token as it was presented, whatever else it is charging.
+
+    A `Central` token that nobody registered was made up here for a remote start, and is good.
+    """
+    token = presented.token
+    if presented.type == "Central" and (token is None or token.status is TokenStatus.SEEN):
+        return Judgement(verdict=Verdict.ACCEPTED)
+    return judge(token, context)
+
+
 def judge_for_charging(
     presented: Presented, context: Context, *, spared: int = 0
 ) -> Judgement | OpenTransactionsOfToken:
     """Judge a token that wants to charge; `spared` of its open transactions end with this very start."""
-    judgement, token = judge(presented.token, context), presented.token
+    judgement, token = judge_itself(presented, context), presented.token
     if token is None or token.max_concurrent is None or judgement.verdict is not Verdict.ACCEPTED:
         return judgement
     lookup = OpenTransactionsOfToken(presented.hmac)
