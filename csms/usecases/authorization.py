@@ -13,7 +13,6 @@ from csms.domain.station import StationState
 from csms.domain.token import Judgement, Token, TokenStatus, Verdict
 from csms.ports import Context, OpenTransactionsOfToken, Outcome, RoomToStart, TokenByHmac
 
-
 _NO_AUTHORIZATION = "NoAuthorization"
 
 

@@ -133,6 +133,16 @@ def sample(
     )
 
 
+_ONLY_KEPT = (
+    RawKept,
+    StationBooted,
+    StationConnected,
+    StationDisconnected,
+    DeviceVariableReported,
+    DeviceModelBounded,
+)
+
+
 @dataclass
 class TransactionRow:
     opened: TransactionOpened
@@ -160,8 +170,6 @@ class Tables:
                 self._update(record)
             case TransactionClosed():
                 self._close(record)
-            case TransactionEventRecorded():
-                assert record.transaction_id in self.transactions
             case TokenSeen():
                 token = Token(id=record.id, hmac=record.hmac, status=TokenStatus.SEEN)
                 self.tokens.setdefault(record.hmac, token)
@@ -169,14 +177,13 @@ class Tables:
                 key = record.station_id, record.evse, record.connector
                 assert key not in self.statuses or self.statuses[key].at_us <= record.at_us
                 self.statuses[key] = record
-            case SampleRecorded() | SignedValueRecorded():
+            case SampleRecorded() | SignedValueRecorded() | TransactionEventRecorded():
                 assert record.transaction_id is None or record.transaction_id in self.transactions
             case EventRecorded():
                 assert isinstance(msgspec.json.decode(record.data), dict)
-            case RawKept() | StationBooted() | StationConnected() | StationDisconnected():
+            case _ if isinstance(record, _ONLY_KEPT):
                 pass
-            case DeviceVariableReported() | DeviceModelBounded():
-                pass
+
             case _:
                 raise AssertionError(f"no use case may write {record}")
 
