@@ -142,7 +142,7 @@ def told_by(
     """Return what one event tells; `at_us` is the moment to go by, the token what it names if it names one."""
     seq, ended = event.seq_no, event.stage is TransactionStage.ENDED
     registers = sorted(
-        Register(sample.at_us, sample.energy_wh) for sample in event.samples if sample.energy_wh is not None
+        {Register(sample.at_us, sample.energy_wh) for sample in event.samples if sample.energy_wh is not None}
     )
     token = stop_token = None
     if token_hmac is not None and stops(event):
