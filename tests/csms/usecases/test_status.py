@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from csms.domain.answers import Acknowledged
 from csms.domain.events import StatusReported
 from csms.domain.station import ConnectorState
@@ -96,3 +98,13 @@ def test_what_was_newest_is_still_known_after_a_crash(world: World) -> None:
     world.crash()
     world.send(_status("Available", NOON - 2 * SECOND))
     assert world.tables.statuses["CP-1", 1, 1].status == "Charging"
+
+
+@pytest.mark.parametrize("word", ["Available", "Occupied", "Reserved", "Unavailable", "Faulted"])
+def test_the_words_of_later_versions_are_kept_as_they_are_with_their_connector(
+    world: World, word: str
+) -> None:
+    reported = StatusReported(evse=2, connector=3, status=word, error=None, device_at_us=NOON)
+    assert world.send(reported) == Acknowledged()
+    assert world.state().connectors == {(2, 3): ConnectorState(word, None, NOON)}
+    assert world.events("connector.status")[0]["status"] == word
