@@ -40,9 +40,24 @@ class TransactionByStart(Struct, frozen=True):
 
 
 class TransactionByOcppId(Struct, frozen=True):
-    """Find the station's newest transaction with this OCPP id, orphans included."""
+    """Find the station's newest transaction with this OCPP id, orphans included; none that events tell of."""
 
     ocpp_id: str
+
+
+class TransactionOfEvents(Struct, frozen=True):
+    """Find the station's transaction that events tell of under this OCPP id, which the station gave."""
+
+    ocpp_id: str
+
+
+class TransactionEventKnown(Struct, frozen=True):
+    """Count (0 or 1) the recorded events that are this one, sent again."""
+
+    ocpp_id: str
+    seq_no: int
+    stage: str
+    device_at: str
 
 
 class TransactionById(Struct, frozen=True):
@@ -80,6 +95,8 @@ class RoomToStart(Struct, frozen=True):
 StoreLookup = (
     TransactionByStart
     | TransactionByOcppId
+    | TransactionOfEvents
+    | TransactionEventKnown
     | TransactionById
     | TransactionByEnd
     | TokenByHmac

@@ -83,7 +83,8 @@ class TransactionOpened(Struct, frozen=True, gc=False):
     """A transaction began (or, with `orphan` 1, its end came without its beginning).
 
     A start is the same start by station, EVSE, connector, token, device time and meter, whatever its id. An
-    orphan is the same orphan by its id alone, which is therefore derived from all that its stop says.
+    orphan is the same orphan by its id alone, which is therefore derived from all that its stop says. What
+    events tell of (`told`) is the same by station and OCPP id.
     """
 
     id: str
@@ -100,10 +101,41 @@ class TransactionOpened(Struct, frozen=True, gc=False):
     meter_start_wh: float | None
     reservation_id: int | None
     orphan: int
+    told: str | None = None
+    """JSON of `domain.told.Told`; None: told by a start and a stop."""
+
+
+class TransactionUpdated(Struct, frozen=True, gc=False):
+    """What is known by now of a transaction that events tell of, but for its end."""
+
+    evse: int
+    """0: not known yet."""
+    connector: int
+    token_hmac: bytes | None
+    token_verdict: str | None
+    started_at_us: int
+    device_started_at: str
+    meter_start_wh: float | None
+    reservation_id: int | None
+    orphan: int
+    """1: its Started has not come yet."""
+    charging_state: str | None
+    phases_used: int | None
+    remote_start_id: int | None
+    told: str
+    id: str
+    station_id: str
+    """From here on for followers: the row has it already."""
+    ocpp_id: str
+    active: int
+    """0: its end is known."""
 
 
 class TransactionClosed(Struct, frozen=True, gc=False):
-    """A transaction ended; a station's own report overrides an end that was only inferred."""
+    """A transaction ended; a station's own report overrides an end that was only inferred.
+
+    Where events tell of it, one with the same or a higher number overrides also a reported end.
+    """
 
     ended_at_us: int
     device_ended_at: str | None
@@ -113,6 +145,29 @@ class TransactionClosed(Struct, frozen=True, gc=False):
     stop_token_hmac: bytes | None
     closed_by: str
     id: str
+    end_seq_no: int | None = None
+    """The number of the event that told it; None: no event did."""
+
+
+class TransactionEventRecorded(Struct, frozen=True, gc=False):
+    """An event of a transaction, once however often it comes (OCPP 2.x).
+
+    Its key is its number; the stage and the station's own timestamp beside it keep what a station tells that
+    counts wrongly.
+    """
+
+    station_id: str
+    site_id: str | None
+    ocpp_id: str
+    seq_no: int
+    stage: str
+    device_at: str
+    transaction_id: str
+    trigger: str
+    offline: int
+    charging_state: str | None
+    at_us: int
+    received_at_us: int
 
 
 class SampleRecorded(Struct, frozen=True, gc=False):
@@ -157,6 +212,33 @@ class SignedValueRecorded(Struct, frozen=True, gc=False):
     data: bytes
     device_at_us: int | None = None
     """The station's own timestamp, trusted or not: it tells a resent value from a new one."""
+
+
+class DeviceVariableReported(Struct, frozen=True, gc=False):
+    """The newest report of a variable's attribute; "" and 0 stand for what was not said.
+
+    Mutability and characteristics (JSON) stay as they were where a report leaves them out.
+    """
+
+    station_id: str
+    component: str
+    component_instance: str
+    evse: int
+    connector: int
+    variable: str
+    variable_instance: str
+    attribute: str
+    value: str | None
+    mutability: str | None
+    characteristics: str
+    at_us: int
+
+
+class DeviceModelBounded(Struct, frozen=True, gc=False):
+    """Of a station's reported variables only the newest `kept` stay."""
+
+    station_id: str
+    kept: int
 
 
 class EventRecorded(Struct, frozen=True, gc=False):
@@ -317,9 +399,13 @@ Record = (
     | ConnectorStatusRecorded
     | TokenSeen
     | TransactionOpened
+    | TransactionUpdated
     | TransactionClosed
+    | TransactionEventRecorded
     | SampleRecorded
     | SignedValueRecorded
+    | DeviceVariableReported
+    | DeviceModelBounded
     | EventRecorded
     | RawKept
     | CommandRecorded

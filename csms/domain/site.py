@@ -52,6 +52,8 @@ class OpenTransaction(Struct, frozen=True, kw_only=True):
     station_id: str
     evse: int
     started_at_us: int
+    charging_state: str | None = None
+    """As OCPP 2.x names it; None where nobody said."""
 
 
 class ConnectorFact(Struct, frozen=True, kw_only=True):

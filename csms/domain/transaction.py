@@ -7,6 +7,7 @@ import enum
 from msgspec import Struct
 
 from csms.domain.token import Verdict
+from csms.domain.told import Told
 
 MAX_POWER_W = 4_000_000
 """No connector delivers more: the Megawatt Charging System ends at 3.75 MW (1,250 V, 3,000 A)."""
@@ -82,12 +83,34 @@ class Transaction(Struct, kw_only=True):
     verdict: Verdict | None = None
     """What the start was answered, so that its resend gets the same; None where nobody knows."""
     orphan: bool = False
-    """Made of a stop whose start never came."""
+    """Made of a stop whose start never came, or of events whose Started has not come yet."""
+    told: Told | None = None
+    """What its events told (OCPP 2.x); None: told by a start and a stop."""
 
     @property
     def active(self) -> bool:
         """Whether no end is known yet."""
         return self.ended_at_us is None
+
+    @property
+    def meter_start_wh(self) -> float | None:
+        """The register at its beginning; None where nobody said it."""
+        if self.told is None:
+            return None if self.orphan else self.key.meter_start_wh
+        return None if self.told.meter_start is None else self.told.meter_start.energy_wh
+
+    def learn(self, told: Told) -> None:
+        """Become what its events told so far; an end that was only inferred gives way to a told one."""
+        self.told = told
+        evse, connector = (0, 0) if told.place is None else (told.place.evse, told.place.connector)
+        token = b"" if told.token is None else told.token.hmac
+        self.key = StartKey(evse, connector, token, told.start.device_at, self.meter_start_wh or 0.0)
+        self.started_at_us = told.start.at_us
+        self.verdict = None if told.token is None else Verdict(told.token.verdict)
+        self.orphan = not told.started
+        if told.end is not None:
+            stop_wh = self._last_register(told) if told.meter_stop is None else told.meter_stop.energy_wh
+            self.end(told.end.at_us, told.end.device_at, stop_wh)
 
     def take_reading(self, energy_wh: float, at_us: int) -> None:
         """Remember the import register where it is plausible; an older, lower or absurdly high one is not."""
@@ -95,19 +118,21 @@ class Transaction(Struct, kw_only=True):
             self.last_energy_wh = energy_wh
             self.last_energy_at_us = at_us
 
-    def infer_end(self, next_started_at_us: int, next_meter_start_wh: float) -> tuple[int, float]:
+    def infer_end(
+        self, next_started_at_us: int, next_meter_start_wh: float | None
+    ) -> tuple[int, float | None]:
         """End it because another transaction began on its connector and its own end has not come.
 
         Returns the time (UTC microseconds) and the register of its end: those of the last reading or,
-        where there was none, those of the next start.
+        where there was none, those of the next start (None: it said no register).
         """
         read_at_us = self.last_energy_at_us
         if self.last_energy_wh is not None and read_at_us is not None and read_at_us > self.started_at_us:
             end_us, stop_wh = min(read_at_us, next_started_at_us), self.last_energy_wh
-        elif self._plausible(next_meter_start_wh, next_started_at_us):
+        elif next_meter_start_wh is not None and self._plausible(next_meter_start_wh, next_started_at_us):
             end_us, stop_wh = next_started_at_us, next_meter_start_wh
         else:
-            end_us, stop_wh = next_started_at_us, self.key.meter_start_wh
+            end_us, stop_wh = next_started_at_us, self.meter_start_wh
         self.ended_at_us, self.meter_stop_wh, self.closed_by = end_us, stop_wh, ClosedBy.NEXT_START
         return end_us, stop_wh
 
@@ -126,9 +151,29 @@ class Transaction(Struct, kw_only=True):
             and self.meter_stop_wh == meter_stop_wh
         )
 
+    def _last_register(self, told: Told) -> float | None:
+        """Return the newest plausible register after the first one; readings outside events stand in for none."""
+        first = told.meter_start
+        if first is None:
+            return self.last_energy_wh
+        later = [one for one in told.registers if one.at_us > first.at_us]
+        if not later:
+            read_at_us = self.last_energy_at_us
+            return self.last_energy_wh if read_at_us is not None and read_at_us > first.at_us else None
+        explained = (
+            one.energy_wh
+            for one in reversed(later)
+            if _explained(one.energy_wh, first.energy_wh, one.at_us - first.at_us)
+        )
+        return next(explained, None)
+
     def _plausible(self, energy_wh: float, at_us: int) -> bool:
-        base_wh = self.key.meter_start_wh if self.last_energy_wh is None else self.last_energy_wh
+        base_wh = self.meter_start_wh if self.last_energy_wh is None else self.last_energy_wh
         since_us = self.started_at_us if self.last_energy_at_us is None else self.last_energy_at_us
-        elapsed_us = at_us - since_us
-        ceiling_wh = base_wh + REGISTER_SLACK_WH + MAX_POWER_W * elapsed_us / 3_600_000_000
-        return elapsed_us >= 0 and base_wh <= energy_wh <= ceiling_wh
+        return base_wh is None or _explained(energy_wh, base_wh, at_us - since_us)
+
+
+def _explained(energy_wh: float, base_wh: float, elapsed_us: int) -> bool:
+    """Tell whether a register may have got from `base_wh` to `energy_wh` in that time."""
+    ceiling_wh = base_wh + REGISTER_SLACK_WH + MAX_POWER_W * elapsed_us / 3_600_000_000
+    return elapsed_us >= 0 and base_wh <= energy_wh <= ceiling_wh

@@ -6,16 +6,29 @@ from collections.abc import Sequence
 
 from csms.domain.records import (
     CommandRecorded,
+    DeviceModelBounded,
+    DeviceVariableReported,
     EventRecorded,
     RawKept,
     SignedValueRecorded,
     StationSeen,
     TokenSeen,
     TransactionClosed,
+    TransactionEventRecorded,
 )
 from csms.ports import News
 
-_OF_NO_CONCERN = (CommandRecorded, EventRecorded, RawKept, SignedValueRecorded, StationSeen, TokenSeen)
+_OF_NO_CONCERN = (
+    CommandRecorded,
+    DeviceModelBounded,
+    DeviceVariableReported,
+    EventRecorded,
+    RawKept,
+    SignedValueRecorded,
+    StationSeen,
+    TokenSeen,
+    TransactionEventRecorded,
+)
 """Of these nothing follows for a limit."""
 
 

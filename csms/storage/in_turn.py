@@ -45,6 +45,10 @@ _FORGET_FOREIGN = (
     "DELETE FROM foreign_profiles "
     "WHERE station_id = :station_id AND evse = :evse AND profile_id = :profile_id"
 )
+_FORGET_VARIABLES = (
+    "DELETE FROM device_variables WHERE number IN (SELECT number FROM device_variables "
+    "WHERE station_id = :station_id ORDER BY at_us DESC, number DESC LIMIT 9223372036854775807 OFFSET :kept)"
+)
 
 IN_TURN: dict[type[Struct], InTurn] = {
     r.SiteSaved: InTurn((_SAVE_SITE,), "the site's revision is another one by now"),
@@ -82,5 +86,6 @@ IN_TURN: dict[type[Struct], InTurn] = {
     r.ForeignSaved: InTurn(
         (_upsert("foreign_profiles", r.ForeignSaved, ("station_id", "evse", "profile_id")),)
     ),
+    r.DeviceModelBounded: InTurn((_FORGET_VARIABLES,)),
     r.ForeignRemoved: InTurn((_FORGET_FOREIGN,)),
 }

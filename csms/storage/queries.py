@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from csms.domain.errors import NotFound
+from csms.domain.events import ReportedVariable
 from csms.domain.station import (
     KEPT_ENDED,
     KEPT_OPEN,
@@ -18,13 +19,33 @@ from csms.domain.station import (
     StationState,
 )
 from csms.domain.token import Verdict
+from csms.domain.told import Told
 from csms.domain.transaction import ClosedBy, StartKey, Transaction, usable_ocpp_id
-from csms.ports import TransactionByEnd
+from csms.ports import (
+    OpenTransactionsOfToken,
+    TransactionByEnd,
+    TransactionById,
+    TransactionByOcppId,
+    TransactionByStart,
+    TransactionEventKnown,
+    TransactionOfEvents,
+)
 from csms.storage import token_index
 from csms.storage.token_index import TokenChanges
 
 Rows = Callable[[str, Mapping[str, object]], Sequence[Any]]
 """Runs one statement, its parameters by name, and returns its rows as tuples."""
+
+StoredLookup = (
+    TransactionByStart
+    | TransactionByOcppId
+    | TransactionOfEvents
+    | TransactionEventKnown
+    | TransactionById
+    | TransactionByEnd
+    | OpenTransactionsOfToken
+)
+"""Look-ups that rows answer."""
 
 _REGISTERS_MAX = 32
 """So many of a transaction's last registers are looked at for the last plausible one."""
@@ -36,7 +57,7 @@ _IDENTITY = (
 _CONNECTORS = "SELECT evse, connector, status, error, at_us FROM connectors WHERE station_id = :station_id"
 _TRANSACTION = (
     "SELECT x.id, x.ocpp_id, x.evse, x.connector, t.hmac, x.device_started_at, x.meter_start_wh, x.started_at_us, "
-    "x.ended_at_us, x.meter_stop_wh, x.closed_by, x.device_ended_at, x.token_verdict, x.orphan "
+    "x.ended_at_us, x.meter_stop_wh, x.closed_by, x.device_ended_at, x.token_verdict, x.orphan, x.told "
     "FROM transactions AS x LEFT JOIN tokens AS t ON t.id = x.token_id WHERE x.station_id = :station_id AND "
 )
 _OPEN = f"{_TRANSACTION} x.ended_at_us IS NULL ORDER BY x.received_at_us DESC, x.id LIMIT {KEPT_OPEN}"
@@ -44,9 +65,22 @@ _ENDED = (
     f"{_TRANSACTION} x.ended_at_us IS NOT NULL ORDER BY x.end_received_at_us DESC, x.id LIMIT {KEPT_ENDED}"
 )
 _BY_ID = _TRANSACTION + "x.id = :id"
-_BY_OCPP_ID = _TRANSACTION + "x.ocpp_id = :ocpp_id ORDER BY x.received_at_us DESC, x.id LIMIT 1"
+_BY_OCPP_ID = (
+    _TRANSACTION + "x.ocpp_id = :ocpp_id AND x.told IS NULL ORDER BY x.received_at_us DESC, x.id LIMIT 1"
+)
+_OF_EVENTS = _TRANSACTION + "x.ocpp_id = :ocpp_id AND x.told IS NOT NULL"
+_EVENT_KNOWN = (
+    "SELECT count(*) FROM transaction_events WHERE station_id = :station_id AND ocpp_id = :ocpp_id "
+    "AND seq_no = :seq_no AND stage = :stage AND device_at = :device_at"
+)
+_DEVICE_MODEL = (
+    "SELECT component, component_instance, evse, connector, variable, variable_instance, attribute, value, "
+    "mutability, characteristics FROM device_variables WHERE station_id = :station_id "
+    "ORDER BY component, component_instance, evse, connector, variable, variable_instance, attribute"
+)
 _BY_START = (
-    _TRANSACTION + "x.orphan = 0 AND x.device_started_at <> '' AND x.device_started_at = :device_started_at "
+    _TRANSACTION
+    + "x.orphan = 0 AND x.told IS NULL AND x.device_started_at <> '' AND x.device_started_at = :device_started_at "
     "AND x.evse = :evse AND x.connector = :connector AND t.hmac = :token_hmac "
     "AND x.meter_start_wh = :meter_start_wh"
 )
@@ -108,37 +142,56 @@ def state(rows: Rows, station_id: str) -> StationState:
     )
 
 
-def transaction_by_start(rows: Rows, station_id: str, key: StartKey) -> Transaction | None:
-    """Return the transaction with this natural key."""
-    parameters = {
-        "station_id": station_id,
-        "evse": key.evse,
-        "connector": key.connector,
-        "token_hmac": key.token_hmac,
-        "device_started_at": key.device_started_at,
-        "meter_start_wh": key.meter_start_wh,
-    }
-    return _first_transaction(rows, _BY_START, parameters)
+def look_up(rows: Rows, station_id: str, lookup: StoredLookup) -> Transaction | int | None:
+    """Answer a look-up of a station's use case; the ports say what each finds."""
+    own = {"station_id": station_id, **msgspec.structs.asdict(lookup)}
+    match lookup:
+        case TransactionByStart(key):
+            statement, own = _BY_START, {"station_id": station_id, **msgspec.structs.asdict(key)}
+        case TransactionByOcppId():
+            statement = _BY_OCPP_ID
+        case TransactionOfEvents():
+            statement = _OF_EVENTS
+        case TransactionById():
+            statement = _BY_ID
+        case TransactionByEnd():
+            statement = _BY_END
+        case TransactionEventKnown():
+            return rows(_EVENT_KNOWN, own)[0][0]
+        case OpenTransactionsOfToken(hmac):
+            return rows(_OPEN_COUNT, {"hmac": hmac})[0][0]
+    found = rows(statement, own)
+    return _transaction(rows, found[0]) if found else None
 
 
-def transaction_by_end(rows: Rows, station_id: str, end: TransactionByEnd) -> Transaction | None:
-    """Return the transaction that this very stop has ended."""
-    return _first_transaction(rows, _BY_END, {"station_id": station_id, **msgspec.structs.asdict(end)})
-
-
-def transaction_by_ocpp_id(rows: Rows, station_id: str, ocpp_id: str) -> Transaction | None:
-    """Return a station's newest transaction of this OCPP id."""
-    return _first_transaction(rows, _BY_OCPP_ID, {"station_id": station_id, "ocpp_id": ocpp_id})
-
-
-def transaction_by_id(rows: Rows, station_id: str, transaction_id: str) -> Transaction | None:
-    """Return a station's transaction with our id."""
-    return _first_transaction(rows, _BY_ID, {"station_id": station_id, "id": transaction_id})
-
-
-def open_transactions_of(rows: Rows, token_hmac: bytes) -> int:
-    """Count a token's open transactions at all stations."""
-    return rows(_OPEN_COUNT, {"hmac": token_hmac})[0][0]
+def device_model(rows: Rows, station_id: str) -> list[ReportedVariable]:
+    """Return what a station has reported of its device model, sorted."""
+    return [
+        ReportedVariable(
+            component=component,
+            component_instance=component_instance or None,
+            evse=evse or None,
+            connector=connector or None,
+            variable=variable,
+            variable_instance=variable_instance or None,
+            attribute=attribute,
+            value=value,
+            mutability=mutability,
+            characteristics=characteristics,
+        )
+        for (
+            component,
+            component_instance,
+            evse,
+            connector,
+            variable,
+            variable_instance,
+            attribute,
+            value,
+            mutability,
+            characteristics,
+        ) in rows(_DEVICE_MODEL, {"station_id": station_id})
+    ]
 
 
 def token_changes(rows: Rows, seen: int) -> TokenChanges:
@@ -166,32 +219,30 @@ class _TransactionRow(NamedTuple):
     device_ended_at: str | None
     token_verdict: str | None
     orphan: int
-
-
-def _first_transaction(rows: Rows, statement: str, parameters: Mapping[str, object]) -> Transaction | None:
-    found = rows(statement, parameters)
-    return _transaction(rows, found[0]) if found else None
+    told: str | None
 
 
 def _transaction(rows: Rows, columns: Sequence[Any]) -> Transaction:
     row = _TransactionRow(*columns)
     # An orphan's start is unknown; its key takes what its stop said.
+    begins = not row.orphan and row.told is None
     meter_wh = row.meter_stop_wh if row.meter_start_wh is None else row.meter_start_wh
     transaction = Transaction(
         id=row.id,
         ocpp_id=row.ocpp_id,
         key=StartKey(row.evse, row.connector, row.hmac or b"", row.device_started_at, meter_wh or 0.0),
         started_at_us=row.started_at_us,
-        last_energy_wh=None if row.orphan else row.meter_start_wh,
-        last_energy_at_us=None if row.orphan else row.started_at_us,
+        last_energy_wh=row.meter_start_wh if begins else None,
+        last_energy_at_us=row.started_at_us if begins else None,
         ended_at_us=row.ended_at_us,
         meter_stop_wh=row.meter_stop_wh,
         closed_by=None if row.closed_by is None else ClosedBy(row.closed_by),
         device_ended_at=row.device_ended_at,
         verdict=None if row.token_verdict is None else Verdict(row.token_verdict),
         orphan=bool(row.orphan),
+        told=None if row.told is None else msgspec.json.decode(row.told, type=Told),
     )
-    if not transaction.orphan and transaction.closed_by is not ClosedBy.STATION:
+    if (begins or row.told is not None) and transaction.closed_by is not ClosedBy.STATION:
         _take_readings(rows, transaction)
     return transaction
 
@@ -208,5 +259,5 @@ def _by_ocpp_id(transactions: Iterable[Transaction]) -> dict[str, Transaction]:
     return {
         transaction.ocpp_id: transaction
         for transaction in transactions
-        if usable_ocpp_id(transaction.ocpp_id) is not None
+        if transaction.told is not None or usable_ocpp_id(transaction.ocpp_id) is not None
     }

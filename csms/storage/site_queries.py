@@ -50,7 +50,7 @@ _STATIONS = (
     "WHERE s.id IN ({stations}) ORDER BY s.id"
 )
 _TRANSACTIONS = (
-    "SELECT id, ocpp_id, station_id, evse, started_at_us FROM transactions "
+    "SELECT id, ocpp_id, station_id, evse, started_at_us, charging_state FROM transactions "
     "WHERE ended_at_us IS NULL AND station_id IN ({stations}) ORDER BY station_id, started_at_us, id"
 )
 _CONNECTORS = (
@@ -155,9 +155,14 @@ def _station(row: Sequence[Any]) -> SiteStation:
 
 
 def _transaction(row: Sequence[Any]) -> OpenTransaction:
-    own_id, ocpp_id, station_id, evse, started_at_us = row
+    own_id, ocpp_id, station_id, evse, started_at_us, charging_state = row
     return OpenTransaction(
-        id=own_id, ocpp_id=ocpp_id, station_id=station_id, evse=evse, started_at_us=started_at_us
+        id=own_id,
+        ocpp_id=ocpp_id,
+        station_id=station_id,
+        evse=evse,
+        started_at_us=started_at_us,
+        charging_state=charging_state,
     )
 
 

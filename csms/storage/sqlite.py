@@ -75,6 +75,7 @@ async def open_storage(
     if serving:
         sweeps = (
             Sweep("samples", "received_at_us", options.samples_keep_days * DAY_US),
+            Sweep("transaction_events", "received_at_us", options.samples_keep_days * DAY_US),
             Sweep("decisions", "at_us", options.decisions_keep_days * DAY_US),
         )
         chores = (message_log, Retention(committer.connection, clock, sweeps))

@@ -61,6 +61,10 @@ def _signed_value(value: r.SignedValueRecorded) -> tuple[Any, ...]:
     return (*astuple(value), _digest((value.context, value.measurand, value.encoding, value.data)))
 
 
+def _of_the_row(updated: r.TransactionUpdated) -> tuple[Any, ...]:
+    return astuple(updated)[: r.TransactionUpdated.__struct_fields__.index("id") + 1]
+
+
 def _command(command: r.CommandRecorded) -> tuple[Any, ...]:
     # What was sent and answered may hold tokens, keys and certificates; who asked has the answer as it came.
     fields = asdict(command)
@@ -124,11 +128,22 @@ STATEMENTS: dict[type[Struct], Statement] = {
         )
     ),
     r.TransactionOpened: Statement(_insert("transactions", r.TransactionOpened, "ON CONFLICT DO NOTHING")),
-    # The station's own report overrides an inferred end; after that nothing changes any more.
+    r.TransactionUpdated: Statement(
+        "UPDATE transactions SET evse = ?1, connector = ?2, token_id = (SELECT id FROM tokens WHERE hmac = ?3), "
+        "token_verdict = ?4, started_at_us = ?5, device_started_at = ?6, meter_start_wh = ?7, "
+        "reservation_id = ?8, orphan = ?9, charging_state = ?10, phases_used = ?11, remote_start_id = ?12, "
+        "told = ?13 WHERE id = ?14",
+        _of_the_row,
+    ),
+    # The station's own report overrides an inferred end; after that nothing changes any more, unless events tell it.
     r.TransactionClosed: Statement(
         "UPDATE transactions SET ended_at_us = ?1, device_ended_at = ?2, end_received_at_us = ?3, "
         "meter_stop_wh = ?4, stop_reason = ?5, stop_token_id = (SELECT id FROM tokens WHERE hmac = ?6), "
-        "closed_by = ?7 WHERE id = ?8 AND (closed_by IS NULL OR (closed_by <> 'station' AND ?7 = 'station'))"
+        "closed_by = ?7, end_seq_no = ?9 "
+        "WHERE id = ?8 AND (closed_by IS NULL OR (closed_by <> 'station' AND ?7 = 'station') OR ?9 >= end_seq_no)"
+    ),
+    r.TransactionEventRecorded: Statement(
+        _insert("transaction_events", r.TransactionEventRecorded, "ON CONFLICT DO NOTHING")
     ),
     r.SampleRecorded: Statement(
         _insert("samples", r.SampleRecorded, "ON CONFLICT DO NOTHING", also=("digest",)), _sample
@@ -136,6 +151,18 @@ STATEMENTS: dict[type[Struct], Statement] = {
     r.SignedValueRecorded: Statement(
         _insert("signed_values", r.SignedValueRecorded, "ON CONFLICT DO NOTHING", also=("digest",)),
         _signed_value,
+    ),
+    r.DeviceVariableReported: Statement(
+        _insert(
+            "device_variables",
+            r.DeviceVariableReported,
+            "ON CONFLICT (station_id, component, component_instance, evse, connector, variable, "
+            "variable_instance, attribute) DO UPDATE SET value = excluded.value, "
+            "mutability = coalesce(excluded.mutability, device_variables.mutability), "
+            "characteristics = CASE excluded.characteristics WHEN '{}' THEN device_variables.characteristics "
+            "ELSE excluded.characteristics END, at_us = excluded.at_us "
+            "WHERE excluded.at_us >= device_variables.at_us",
+        )
     ),
     r.RawKept: Statement(_insert("raw_messages", r.RawKept)),
     r.CommandRecorded: Statement(_upsert("commands", r.CommandRecorded, ("id",)), _command),

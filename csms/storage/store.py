@@ -16,21 +16,12 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.domain.errors import Invalid, NotFound, RecordRefused, StorageError
+from csms.domain.events import ReportedVariable
 from csms.domain.records import CapSaved
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
-from csms.ports import (
-    Clock,
-    Found,
-    OpenTransactionsOfToken,
-    StoreLookup,
-    TokenByHmac,
-    TransactionByEnd,
-    TransactionById,
-    TransactionByOcppId,
-    TransactionByStart,
-)
+from csms.ports import Clock, Found, StoreLookup, TokenByHmac
 from csms.storage import ocpp_ids, queries, registering, secrets, site_queries
 from csms.storage.messages import SqliteMessageLog
 from csms.storage.ocpp_ids import OcppIds
@@ -148,21 +139,15 @@ class Store:
     async def look_up(self, station_id: str, lookup: StoreLookup) -> Found:
         """See `csms.ports.Storage.look_up`."""
         await self.settled()
-        run = self._reads.run
-        match lookup:
-            case TransactionByStart(key):
-                return await run(lambda rows: queries.transaction_by_start(rows, station_id, key))
-            case TransactionByOcppId(ocpp_id):
-                return await run(lambda rows: queries.transaction_by_ocpp_id(rows, station_id, ocpp_id))
-            case TransactionById(transaction_id):
-                return await run(lambda rows: queries.transaction_by_id(rows, station_id, transaction_id))
-            case TransactionByEnd():
-                return await run(lambda rows: queries.transaction_by_end(rows, station_id, lookup))
-            case OpenTransactionsOfToken(hmac):
-                return await run(lambda rows: queries.open_transactions_of(rows, hmac))
-            case TokenByHmac(hmac):
-                await self.refresh_tokens()
-                return self._index.get(hmac)
+        if isinstance(lookup, TokenByHmac):
+            await self.refresh_tokens()
+            return self._index.get(lookup.hmac)
+        return await self._reads.run(lambda rows: queries.look_up(rows, station_id, lookup))
+
+    async def device_model(self, station_id: str) -> list[ReportedVariable]:
+        """Return what a station has reported of its device model after everything submitted before is settled."""
+        await self.settled()
+        return await self._reads.run(lambda rows: queries.device_model(rows, station_id))
 
     # --- csms.ports.SiteStore
 

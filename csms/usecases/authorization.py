@@ -13,6 +13,8 @@ from csms.domain.station import StationState
 from csms.domain.token import Judgement, Token, TokenStatus, Verdict
 from csms.ports import Context, OpenTransactionsOfToken, Outcome, RoomToStart, TokenByHmac
 
+_NO_AUTHORIZATION = "NoAuthorization"
+
 
 class Presented(Struct, frozen=True):
     """A token as a station presented it, and what is known of it."""
@@ -37,14 +39,10 @@ def authorize(
     the one that says "not now". Who charges there waits too while it may be for a second start: only where
     no EVSE is free he certainly wants to stop. Whoever starts there all the same is kept and answered as anywhere.
     """
-    presented = present(context, event.uid, event.token_type)
-    if not isinstance(presented, Presented):
-        return presented
-    charges_here = _charges_here(state, presented, context)
-    judgement = judge(presented.token, context) if charges_here else judge_for_charging(presented, context)
-    if not isinstance(judgement, Judgement):
-        return judgement
-    only_stops = charges_here and state.all_charging
+    judged = _judge_presented(state, event, context)
+    if not isinstance(judged, tuple):
+        return judged
+    judgement, only_stops = judged
     if state.gated and not only_stops and judgement.verdict is Verdict.ACCEPTED:
         room = RoomToStart(state.id)
         if room not in context.found:
@@ -52,6 +50,26 @@ def authorize(
         if not context.found[room]:
             judgement = structs.replace(judgement, verdict=Verdict.CONCURRENT_TX)
     return Outcome(AuthorizationAnswer(judgement))
+
+
+def needs_no_token(uid: str, token_type: str) -> bool:
+    """Tell whether somebody presses a button to charge, which is always accepted (OCPP 2.0.1 C02.FR.02)."""
+    return token_type == _NO_AUTHORIZATION or not (uid or token_type)
+
+
+def _judge_presented(
+    state: StationState, event: AuthorizationRequested, context: Context
+) -> tuple[Judgement, bool] | TokenByHmac | OpenTransactionsOfToken:
+    """Return the verdict before the gate, and whether it can only be about a stop."""
+    if needs_no_token(event.uid, event.token_type):
+        return Judgement(verdict=Verdict.ACCEPTED), False
+    presented = present(context, event.uid, event.token_type)
+    if not isinstance(presented, Presented):
+        return presented
+    if _charges_here(state, presented, context):
+        return judge_itself(presented, context), state.all_charging
+    judgement = judge_for_charging(presented, context)
+    return (judgement, False) if isinstance(judgement, Judgement) else judgement
 
 
 def present(context: Context, uid: str, token_type: str) -> Presented | TokenByHmac:
@@ -82,11 +100,22 @@ def judge(token: Token | None, context: Context) -> Judgement:
     return Judgement(verdict=verdict, expires_at_us=token.expires_at_us, group=token.group)
 
 
+def judge_itself(presented: Presented, context: Context) -> Judgement:
+    """Judge a token as it was presented, whatever else it is charging.
+
+    A `Central` token that nobody registered was made up here for a remote start, and is good.
+    """
+    token = presented.token
+    if presented.type == "Central" and (token is None or token.status is TokenStatus.SEEN):
+        return Judgement(verdict=Verdict.ACCEPTED)
+    return judge(token, context)
+
+
 def judge_for_charging(
     presented: Presented, context: Context, *, spared: int = 0
 ) -> Judgement | OpenTransactionsOfToken:
     """Judge a token that wants to charge; `spared` of its open transactions end with this very start."""
-    judgement, token = judge(presented.token, context), presented.token
+    judgement, token = judge_itself(presented, context), presented.token
     if token is None or token.max_concurrent is None or judgement.verdict is not Verdict.ACCEPTED:
         return judgement
     lookup = OpenTransactionsOfToken(presented.hmac)

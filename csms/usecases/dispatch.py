@@ -10,7 +10,17 @@ from csms.domain.answers import Forbidden
 from csms.domain.events import StationEvent
 from csms.domain.station import Registration, StationState
 from csms.ports import Context, Lookup, Outcome
-from csms.usecases import authorization, metering, notices, registration, starting, status, stopping
+from csms.usecases import (
+    authorization,
+    device_model,
+    metering,
+    notices,
+    registration,
+    starting,
+    status,
+    stopping,
+    transaction_events,
+)
 
 # The event's type is the row's key; no annotation can say so for a whole table.
 UseCase = Callable[[StationState, Any, Context], Outcome | Lookup]
@@ -24,6 +34,8 @@ USE_CASES: dict[type[StationEvent], UseCase] = {
     events.TransactionStartReported: starting.start,
     events.TransactionStopReported: stopping.stop,
     events.SamplesReported: metering.read,
+    events.TransactionEventReported: transaction_events.take,
+    events.DeviceModelReported: device_model.report,
     events.VendorDataReceived: notices.vendor_data,
     events.NoticeReceived: notices.notice,
     events.CertificateRequested: notices.certificate_request,
@@ -36,10 +48,15 @@ NEVER_REFUSED = frozenset(
         events.TransactionStartReported,
         events.TransactionStopReported,
         events.SamplesReported,
+        events.TransactionEventReported,
+        events.DeviceModelReported,
         events.UnreadableReceived,
     }
 )
-"""A station that may not work here may still have charged: what it reports of that is kept and answered."""
+"""A station that may not work here may still have charged: what it reports of that is kept and answered.
+
+What it was asked to report of itself it reports while it waits, too (OCPP 2.0.1 B02.FR.01).
+"""
 
 
 def handle(state: StationState, event: StationEvent, context: Context) -> Outcome | Lookup:

@@ -109,18 +109,24 @@ def record_signed(
 
 
 def _place(event: SamplesReported, transaction: Transaction | None) -> Place:
-    if event.evse == 0 and transaction is not None:
+    said = event.evse, event.connector
+    if transaction is not None and (event.evse == 0 or said == (transaction.key.evse, 0)):
         return transaction.key.place
-    return event.evse, event.connector
+    return said
 
 
 def _charging_at(state: StationState, event: SamplesReported, at_us: int) -> Transaction | None:
     """Return the open transaction that a reading without id belongs to.
 
-    EVSE 0 is the main meter; only where the station has one EVSE, that meter is the transaction's too.
+    EVSE 0 is the main meter; only where the station has one EVSE, that meter is the transaction's too. A
+    connector that nobody has said yet may be any of its EVSE.
     """
     charging = [t for t in state.transactions.values() if t.active and t.started_at_us <= at_us]
     if event.evse == 0:
         return charging[0] if len(charging) == 1 and len(state.evses) <= 1 else None
-    here = [t for t in charging if t.key.place == (event.evse, event.connector)]
+    here = [t for t in charging if t.key.evse == event.evse and _fits(t.key.connector, event.connector)]
     return max(here, key=lambda t: t.started_at_us, default=None)
+
+
+def _fits(one: int, other: int) -> bool:
+    return one == other or 0 in {one, other}

@@ -10,6 +10,7 @@ from csms.domain.answers import (
     StartAnswer,
     StationAnswer,
     StopAnswer,
+    TransactionEventAnswer,
     VendorDataAnswer,
 )
 from csms.domain.events import CertificateRequested, NoticeReceived, UnreadableReceived, VendorDataReceived
@@ -68,4 +69,6 @@ def _answer_unread(kind: str, context: Context) -> StationAnswer:
         return StartAnswer(str(context.next_ocpp_id()), Judgement(verdict=Verdict.INVALID))
     if kind == "transaction.stop":
         return StopAnswer(None)
+    if kind == "transaction.event":
+        return TransactionEventAnswer(None)
     return Acknowledged()

@@ -8,11 +8,11 @@ from msgspec import Struct, structs
 
 from csms.domain.answers import StartAnswer
 from csms.domain.events import TransactionStartReported
-from csms.domain.records import Record, TransactionClosed, TransactionOpened
+from csms.domain.records import Record, TransactionOpened
 from csms.domain.station import StationState
 from csms.domain.times import format_utc, trusted_at
 from csms.domain.token import Judgement
-from csms.domain.transaction import ClosedBy, Place, StartKey, Transaction
+from csms.domain.transaction import Place, StartKey, Transaction
 from csms.ports import Context, Lookup, Outcome, TransactionByStart
 from csms.usecases import authorization, event_log, metering, sessions
 from csms.usecases.authorization import Presented
@@ -127,7 +127,7 @@ def _open(state: StationState, new: _Start, superseded: list[Transaction], conte
     )
     records: list[Record] = [*authorization.token_seen(new.presented, context)]
     for old in superseded:
-        records += _give_up(state, old, new, context)
+        records += sessions.give_up(state, old, new.at_us, event.meter_wh, context)
     begin = metering.register_sample("Transaction.Begin", event.meter_wh, event.device_at_us, context)
     records += (
         _opened(state, transaction, new, context),
@@ -136,24 +136,6 @@ def _open(state: StationState, new: _Start, superseded: list[Transaction], conte
     )
     sessions.remember(state, transaction)
     return Outcome(StartAnswer(transaction.ocpp_id, judgement), tuple(records))
-
-
-def _give_up(state: StationState, old: Transaction, new: _Start, context: Context) -> tuple[Record, ...]:
-    """End a transaction whose stop never came; should it still come, it overrides this."""
-    ended_at_us, meter_stop_wh = old.infer_end(new.at_us, new.event.meter_wh)
-    sessions.remember(state, old)
-    closing = TransactionClosed(
-        ended_at_us=ended_at_us,
-        device_ended_at=None,
-        end_received_at_us=context.received_at_us,
-        meter_stop_wh=meter_stop_wh,
-        stop_reason=None,
-        stop_token_hmac=None,
-        closed_by=ClosedBy.NEXT_START.value,
-        id=old.id,
-    )
-    data = sessions.describe_end(state, old, closing)
-    return closing, event_log.line("transaction.ended", state, context.received_at_us, data)
 
 
 def _opened(

@@ -101,6 +101,7 @@ def _fits(transaction: Transaction, reported: _Stop, context: Context) -> bool:
     holder = reported.token_hmac
     return (
         not transaction.orphan
+        and transaction.told is None
         and transaction.started_at_us <= reported.at_us
         and (reported.event.meter_wh is None or transaction.key.meter_start_wh <= reported.event.meter_wh)
         and (holder is None or authorization.same_holder(context, holder, transaction.key.token_hmac))

@@ -5,7 +5,7 @@ on SQLite the tables are STRICT, so that what one way writes the other reads unc
 in `tokens` only. No foreign keys: the hot path would pay for them, and records may outlive what they name.
 """
 
-from csms.storage.tables.charging import SampleRow, SignedValueRow, TransactionRow
+from csms.storage.tables.charging import SampleRow, SignedValueRow, TransactionEventRow, TransactionRow
 from csms.storage.tables.columns import Row
 from csms.storage.tables.happenings import CommandRow, EventRow, RawMessageRow
 from csms.storage.tables.itself import IdBlockRow, MetaRow
@@ -19,7 +19,7 @@ from csms.storage.tables.sites import (
     SiteRow,
     StationFormRow,
 )
-from csms.storage.tables.stations import ConnectorRow, StationRow
+from csms.storage.tables.stations import ConnectorRow, DeviceVariableRow, StationRow
 from csms.storage.tables.tokens import TokenChangeRow, TokenRow
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "CommandRow",
     "ConnectorRow",
     "DecisionRow",
+    "DeviceVariableRow",
     "EventRow",
     "ExposureRow",
     "ForeignProfileRow",
@@ -43,5 +44,6 @@ __all__ = [
     "StationRow",
     "TokenChangeRow",
     "TokenRow",
+    "TransactionEventRow",
     "TransactionRow",
 ]

@@ -23,9 +23,17 @@ class TransactionRow(Row, table=True):
             sa.text("coalesce(token_id, '')"),
             sa.text("coalesce(meter_start_wh, -1)"),
             unique=True,
-            # A start that said no time has no key: the next one may say the same.
-            sqlite_where=sa.text("orphan = 0 AND device_started_at <> ''"),
-            postgresql_where=sa.text("orphan = 0 AND device_started_at <> ''"),
+            # A start that said no time has no key: the next one may say the same. Nor has one that events tell of.
+            sqlite_where=sa.text("orphan = 0 AND device_started_at <> '' AND told IS NULL"),
+            postgresql_where=sa.text("orphan = 0 AND device_started_at <> '' AND told IS NULL"),
+        ),
+        Index(
+            "transactions_of_events",
+            "station_id",
+            "ocpp_id",
+            unique=True,
+            sqlite_where=sa.text("told IS NOT NULL"),
+            postgresql_where=sa.text("told IS NOT NULL"),
         ),
         Index(
             "transactions_by_end",
@@ -72,6 +80,43 @@ class TransactionRow(Row, table=True):
     stop_reason: str | None = text_column(null=True)
     stop_token_id: str | None = text_column(null=True)
     closed_by: str | None = text_column(null=True)
+    charging_state: str | None = text_column(null=True)
+    phases_used: int | None = integer_column(null=True)
+    remote_start_id: int | None = integer_column(null=True)
+    end_seq_no: int | None = integer_column(null=True)
+    told: str | None = text_column(null=True)
+
+
+class TransactionEventRow(Row, table=True):
+    """An event of a transaction (OCPP 2.x); the numbers show which ones are missing."""
+
+    __tablename__ = "transaction_events"
+    __table_args__ = (
+        Index(
+            "transaction_events_natural",
+            "station_id",
+            "ocpp_id",
+            "seq_no",
+            "stage",
+            "device_at",
+            unique=True,
+        ),
+        STRICT,
+    )
+
+    number: int | None = integer_column(key=True)
+    station_id: str = text_column()
+    site_id: str | None = text_column(null=True)
+    ocpp_id: str = text_column()
+    seq_no: int = integer_column()
+    stage: str = text_column()
+    device_at: str = text_column()
+    transaction_id: str = text_column()
+    trigger: str = text_column()
+    offline: int = integer_column()
+    charging_state: str | None = text_column(null=True)
+    at_us: int = integer_column()
+    received_at_us: int = integer_column()
 
 
 class SampleRow(Row, table=True):

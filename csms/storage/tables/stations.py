@@ -53,3 +53,39 @@ class ConnectorRow(Row, table=True):
     at_us: int = integer_column()
     device_at_us: int | None = integer_column(null=True)
     received_at_us: int = integer_column()
+
+
+class DeviceVariableRow(Row, table=True):
+    """The newest report of an attribute of a variable (OCPP 2.x); "" and 0 stand for what was not said."""
+
+    __tablename__ = "device_variables"
+    __table_args__ = (
+        Index(
+            "device_variables_natural",
+            "station_id",
+            "component",
+            "component_instance",
+            "evse",
+            "connector",
+            "variable",
+            "variable_instance",
+            "attribute",
+            unique=True,
+        ),
+        Index("device_variables_by_age", "station_id", "at_us"),
+        STRICT,
+    )
+
+    number: int | None = integer_column(key=True)
+    station_id: str = text_column()
+    component: str = text_column()
+    component_instance: str = text_column()
+    evse: int = integer_column()
+    connector: int = integer_column()
+    variable: str = text_column()
+    variable_instance: str = text_column()
+    attribute: str = text_column()
+    value: str | None = text_column(null=True)
+    mutability: str | None = text_column(null=True)
+    characteristics: str = text_column()
+    at_us: int = integer_column()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from balancer.site import EvseKey
-from csms.domain.records import TransactionOpened
+from csms.domain.records import TransactionOpened, TransactionUpdated
 from csms.domain.site import OpenTransaction
 
 ENDED_KEPT = 256
@@ -67,6 +67,6 @@ class Cars:
         return key
 
 
-def car_of(told: TransactionOpened | OpenTransaction) -> tuple[EvseKey, Car]:
+def car_of(told: TransactionOpened | TransactionUpdated | OpenTransaction) -> tuple[EvseKey, Car]:
     """Return where a transaction began, and it."""
     return EvseKey(told.station_id, told.evse), Car(told.id, told.ocpp_id, told.started_at_us)

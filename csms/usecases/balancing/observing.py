@@ -29,6 +29,7 @@ from csms.domain.records import (
     StationDisconnected,
     TransactionClosed,
     TransactionOpened,
+    TransactionUpdated,
 )
 from csms.domain.site import SiteFacts
 from csms.usecases.balancing.cars import Car, Cars, car_of
@@ -55,6 +56,8 @@ class Observing:
         """By id in lower case."""
         self._new_station = new_station
         self._evses: dict[EvseKey, Evse] = {}
+        self._charging_states: dict[str, str | None] = {}
+        """Of running transactions that tell it (OCPP 2.x), by id."""
         self.wire(site)
 
     def wire(self, site: Site) -> None:
@@ -104,6 +107,8 @@ class Observing:
             self.found.observe(*self.foreign.told(key, at_us / 1e6))
         for told in sorted(facts.transactions, key=lambda one: one.started_at_us):
             self._begins(*car_of(told))
+            if self.cars.place(told.id) is not None:
+                self._charging_states.setdefault(told.id, told.charging_state)
 
     # --- news
 
@@ -117,6 +122,8 @@ class Observing:
                         self._sample(one)
                 case TransactionOpened() | TransactionClosed():
                     self._transaction(one, closed)
+                case TransactionUpdated():
+                    self._updated(one, closed)
                 case StationConnected() | StationDisconnected() | StationBooted() | ConnectorStatusRecorded():
                     self._of_station(one)
                 case ProfilesTouched():
@@ -154,6 +161,13 @@ class Observing:
         elif not record.orphan and record.id not in closed:
             self._begins(*car_of(record))
 
+    def _updated(self, record: TransactionUpdated, closed: Collection[str]) -> None:
+        """Take in what became known of a transaction; only with its EVSE it is one of the site."""
+        if record.active and record.id not in closed and self.cars.place(record.id) is None:
+            self._begins(*car_of(record))
+        if self.cars.place(record.id) is not None:
+            self._charging_states[record.id] = record.charging_state
+
     def _begins(self, told: EvseKey, car: Car) -> None:
         key = self.place(told.station, told.evse)
         if key is None:
@@ -172,6 +186,7 @@ class Observing:
             self._left(key, transaction_id, at_us)
 
     def _left(self, key: EvseKey, transaction_id: str, at_us: int) -> None:
+        self._charging_states.pop(transaction_id, None)
         self.found.observe(SessionEnded(key, transaction_id, at_us / 1e6))
         station = self.station(key.station)
         if station is None:
@@ -199,7 +214,8 @@ class Observing:
         at_us = station.clock.measured_at_us(sample)
         if evse is None or current_a is None or at_us is None:
             return
-        wants = False if station.statuses.get(key.evse) == "SuspendedEV" else None
+        said = station.statuses.get(key.evse), self._charging_states.get(sample.transaction_id)
+        wants = False if "SuspendedEV" in said else None
         self.found.observe(Measured(key, at_us / 1e6, current_a, wants))
         station.drew(self.found, evse, current_a, at_us)
 

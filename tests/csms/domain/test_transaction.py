@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from csms.domain.token import Verdict
+from csms.domain.told import End, MeterStart, MeterStop, Place, Register, Start, StartToken, Told
 from csms.domain.transaction import ClosedBy, StartKey, Transaction, usable_ocpp_id
 
 SECOND = 1_000_000
@@ -112,3 +116,85 @@ def test_a_reported_end_replaces_an_inferred_one() -> None:
     transaction.infer_end(START_US + HOUR, 4000.0)
     transaction.end(START_US + 2 * HOUR, "device time", 9000.0)
     assert (transaction.closed_by, transaction.meter_stop_wh) == (ClosedBy.STATION, 9000.0)
+
+
+# --- told by events
+
+
+def _told(**said: Any) -> Told:
+    return Told(**({"last_seq_no": 0, "start": Start(0, 0, START_US, "then")} | said))
+
+
+def _learned(told: Told) -> Transaction:
+    transaction = Transaction(
+        id="id",
+        ocpp_id="a-b",
+        key=StartKey(0, 0, b"", "", 0.0),
+        started_at_us=0,
+        last_energy_wh=None,
+        last_energy_at_us=None,
+    )
+    transaction.learn(told)
+    return transaction
+
+
+END = End(9, START_US + HOUR, "later", "Local", 0)
+BEGIN = MeterStart(0, 0, START_US, 1000.0)
+
+
+def test_a_transaction_becomes_what_its_events_told() -> None:
+    told = _told(place=Place(0, 0, 2, 1), token=StartToken(0, b"token", "Blocked"), meter_start=BEGIN)
+    transaction = _learned(told)
+    assert transaction.key == StartKey(2, 1, b"token", "then", 1000.0)
+    assert (transaction.started_at_us, transaction.verdict) == (START_US, Verdict.BLOCKED)
+    assert (transaction.orphan, transaction.active, transaction.meter_start_wh) == (False, True, 1000.0)
+
+
+def test_without_its_started_it_is_an_orphan_and_nothing_is_claimed() -> None:
+    transaction = _learned(Told(last_seq_no=1, start=Start(1, 1, START_US, "then")))
+    assert transaction.key == StartKey(0, 0, b"", "then", 0.0)
+    assert (transaction.orphan, transaction.verdict, transaction.meter_start_wh) == (True, None, None)
+
+
+def test_an_end_that_was_inferred_gives_way_to_a_told_one() -> None:
+    transaction = _learned(_told(meter_start=BEGIN))
+    assert transaction.infer_end(START_US + 2 * HOUR, None) == (START_US + 2 * HOUR, 1000.0)
+    transaction.learn(_told(meter_start=BEGIN, end=END, meter_stop=MeterStop(1, 9, START_US + HOUR, 1500.0)))
+    assert (transaction.closed_by, transaction.ended_at_us) == (ClosedBy.STATION, START_US + HOUR)
+    assert (transaction.meter_stop_wh, transaction.device_ended_at) == (1500.0, "later")
+
+
+def test_the_first_reading_of_a_transaction_that_said_no_register_is_believed() -> None:
+    transaction = _learned(_told())
+    transaction.take_reading(9e9, START_US + SECOND)
+    assert transaction.last_energy_wh == 9e9
+    transaction.learn(_told(end=END))
+    assert transaction.meter_stop_wh == 9e9
+
+
+@pytest.mark.parametrize(
+    ("registers", "stop_wh"),
+    [
+        (((HOUR, 1200.0), (2 * HOUR, 1300.0)), 1300.0),
+        (((HOUR, 1200.0), (2 * HOUR, 3.0)), 1200.0),
+        (((HOUR, 1200.0), (2 * HOUR, 9e12)), 1200.0),
+        (((2 * HOUR, 3.0),), None),
+        (((0, 1000.0),), None),
+        ((), None),
+    ],
+)
+def test_the_last_plausible_register_after_the_first_stands_in_for_one_at_the_end(
+    registers: tuple[tuple[int, float], ...], stop_wh: float | None
+) -> None:
+    kept = tuple(Register(START_US + after_us, energy_wh) for after_us, energy_wh in registers)
+    assert _learned(_told(meter_start=BEGIN, registers=kept, end=END)).meter_stop_wh == stop_wh
+
+
+@pytest.mark.parametrize(("after_us", "stop_wh"), [(0, None), (HOUR, 1700.0)])
+def test_a_reading_beside_the_events_stands_in_where_it_is_newer_than_the_first_register(
+    after_us: int, stop_wh: float | None
+) -> None:
+    transaction = _learned(_told(meter_start=BEGIN))
+    transaction.take_reading(1700.0, START_US + after_us)
+    transaction.learn(_told(meter_start=BEGIN, end=END))
+    assert transaction.meter_stop_wh == stop_wh

@@ -8,7 +8,19 @@ from msgspec.structs import replace
 
 from csms.sites.routes import by_station
 from tests.csms.sites.real_store import touched
-from tests.csms.storage.some_records import CLOSED, COMMAND, EVENT, OPENED, SAMPLE, SIGNED, STATUS, TOKEN_SEEN
+from tests.csms.storage.some_records import (
+    CLOSED,
+    COMMAND,
+    EVENT,
+    OPENED,
+    SAMPLE,
+    SIGNED,
+    STATUS,
+    TOKEN_SEEN,
+    TRANSACTION_EVENT,
+    UPDATED,
+    VARIABLE,
+)
 
 OTHER: Any = {"station_id": "CP-2"}
 
@@ -19,7 +31,11 @@ def test_each_station_gets_its_own_in_order():
 
 
 def test_what_bears_on_no_limit_is_left_out():
-    assert by_station([TOKEN_SEEN, EVENT, COMMAND, SIGNED]) == {}
+    assert by_station([TOKEN_SEEN, EVENT, COMMAND, SIGNED, TRANSACTION_EVENT, VARIABLE]) == {}
+
+
+def test_what_is_learned_of_a_transaction_goes_to_its_station():
+    assert by_station([UPDATED]) == {"cp-1": [UPDATED]}
 
 
 def test_an_end_is_of_the_station_that_all_else_is_about():

@@ -12,6 +12,8 @@ from csms.domain.records import (
     CommandRecorded,
     ConnectorStatusRecorded,
     DecisionLogged,
+    DeviceModelBounded,
+    DeviceVariableReported,
     EventRecorded,
     ExposureSaved,
     ForeignSaved,
@@ -27,7 +29,9 @@ from csms.domain.records import (
     StationSeen,
     TokenSeen,
     TransactionClosed,
+    TransactionEventRecorded,
     TransactionOpened,
+    TransactionUpdated,
 )
 from csms.storage.secrets import token_hmac
 from tests.csms.storage.engines import NOW_US, SECRET
@@ -61,6 +65,55 @@ CLOSED = TransactionClosed(
     stop_token_hmac=TOKEN,
     closed_by="station",
     id="tx-1",
+)
+TOLD_JSON = '{"last_seq_no":3,"start":[0,0,1750000000000000,"2025-06-15T15:06:40Z"],"place":[0,0,1,1]}'
+TOLD = structs.replace(OPENED, id="tx-2", ocpp_id="a-b-c", told=TOLD_JSON)
+UPDATED = TransactionUpdated(
+    evse=2,
+    connector=1,
+    token_hmac=TOKEN,
+    token_verdict="Accepted",
+    started_at_us=NOW_US,
+    device_started_at="2025-06-15T15:06:40Z",
+    meter_start_wh=1000.0,
+    reservation_id=None,
+    orphan=0,
+    charging_state="Charging",
+    phases_used=3,
+    remote_start_id=7,
+    told=TOLD_JSON,
+    id="tx-2",
+    station_id="CP-1",
+    ocpp_id="a-b-c",
+    active=1,
+)
+TRANSACTION_EVENT = TransactionEventRecorded(
+    station_id="CP-1",
+    site_id=None,
+    ocpp_id="a-b-c",
+    seq_no=3,
+    stage="Updated",
+    device_at="2025-06-15T15:06:43Z",
+    transaction_id="tx-2",
+    trigger="MeterValuePeriodic",
+    offline=0,
+    charging_state=None,
+    at_us=NOW_US,
+    received_at_us=NOW_US,
+)
+VARIABLE = DeviceVariableReported(
+    station_id="CP-1",
+    component="EVSE",
+    component_instance="",
+    evse=1,
+    connector=0,
+    variable="Power",
+    variable_instance="",
+    attribute="Actual",
+    value="11000",
+    mutability="ReadOnly",
+    characteristics='{"unit":"W"}',
+    at_us=NOW_US,
 )
 STATUS = ConnectorStatusRecorded(
     station_id="CP-1",
@@ -188,8 +241,12 @@ any_record: st.SearchStrategy[Record] = st.one_of(
             ConnectorStatusRecorded,
             TokenSeen,
             TransactionOpened,
+            TransactionUpdated,
             TransactionClosed,
+            TransactionEventRecorded,
             SampleRecorded,
+            DeviceVariableReported,
+            DeviceModelBounded,
             SignedValueRecorded,
             EventRecorded,
             RawKept,

@@ -25,6 +25,8 @@ from csms.ports import (
     TransactionById,
     TransactionByOcppId,
     TransactionByStart,
+    TransactionEventKnown,
+    TransactionOfEvents,
 )
 from csms.storage import SqliteStorage
 from csms.storage.writer import WriterLimits
@@ -41,6 +43,10 @@ from tests.csms.storage.some_records import (
     STATUS,
     TOKEN,
     TOKEN_SEEN,
+    TOLD,
+    TRANSACTION_EVENT,
+    UPDATED,
+    VARIABLE,
     but,
 )
 
@@ -438,6 +444,113 @@ def test_orphans_whose_id_names_nothing_are_not_remembered(engine: SqliteEngine)
     assert list(state.transactions) == ["4711"]
     assert state.transactions["4711"].orphan
     assert state.transactions["4711"].last_energy_wh is None
+
+
+# --- transactions that events tell of
+
+
+def test_what_events_tell_of_is_one_transaction_by_the_id_that_its_station_gave(engine: SqliteEngine):
+    engine.write(TOKEN_SEEN, TOLD, but(TOLD, id="tx-3"), but(TOLD, id="tx-4", station_id="CP-2"))
+
+    assert [row["id"] for row in engine.rows("SELECT id FROM transactions ORDER BY id")] == ["tx-2", "tx-4"]
+
+
+def test_a_start_and_what_events_tell_of_never_clash(engine: SqliteEngine):
+    engine.write(TOKEN_SEEN, OPENED, TOLD, but(TOLD, id="tx-3", ocpp_id="other"))
+    engine.write(UPDATED, but(UPDATED, id="tx-3"))
+
+    assert count(engine, "transactions") == 3
+
+
+def test_what_is_learned_later_stands_in_the_row_and_the_end_stays(engine: SqliteEngine):
+    end = but(CLOSED, id="tx-2", end_seq_no=4)
+
+    engine.write(TOKEN_SEEN, TOLD, end, UPDATED)
+
+    (row,) = engine.rows(
+        "SELECT evse, charging_state, phases_used, remote_start_id, closed_by FROM transactions"
+    )
+    assert row == {
+        "evse": 2,
+        "charging_state": "Charging",
+        "phases_used": 3,
+        "remote_start_id": 7,
+        "closed_by": "station",
+    }
+
+
+def test_an_end_that_events_told_gives_way_to_the_same_or_a_later_one_of_them(engine: SqliteEngine):
+    end = but(CLOSED, id="tx-2", end_seq_no=4)
+
+    def stop_wh(*records: Any) -> float:
+        engine.write(*records)
+        return engine.rows("SELECT meter_stop_wh FROM transactions")[0]["meter_stop_wh"]
+
+    assert stop_wh(TOKEN_SEEN, TOLD, but(end, closed_by="next-start", end_seq_no=None)) == 2000.0
+    assert stop_wh(but(end, meter_stop_wh=1.0)) == 1.0
+    assert stop_wh(but(end, meter_stop_wh=2.0, end_seq_no=3)) == 1.0
+    assert stop_wh(but(end, meter_stop_wh=3.0, end_seq_no=None)) == 1.0
+    assert stop_wh(but(end, meter_stop_wh=4.0)) == 4.0
+    assert stop_wh(but(end, meter_stop_wh=5.0, end_seq_no=9)) == 5.0
+
+
+def test_a_state_brings_back_what_events_told(engine: SqliteEngine):
+    engine.write(STATION, TOKEN_SEEN, but(TOLD, ocpp_id="0"), but(SAMPLE, transaction_id="tx-2"))
+
+    transaction = engine.tell(lambda storage: storage.load_state("CP-1")).transactions["0"]
+
+    assert transaction.told is not None
+    assert (transaction.told.last_seq_no, transaction.told.started) == (3, True)
+    assert (transaction.last_energy_wh, transaction.last_energy_at_us) == (1234.5, NOW_US)
+
+
+@pytest.mark.parametrize(
+    "other", [{"station_id": "CP-2"}, {"ocpp_id": "d"}, {"seq_no": 4}, {"stage": "Ended"}, {"device_at": "x"}]
+)
+def test_an_event_is_recorded_once_and_known_by_all_that_names_it(
+    engine: SqliteEngine, other: dict[str, Any]
+):
+    engine.write(TRANSACTION_EVENT, but(TRANSACTION_EVENT, transaction_id="tx-9", received_at_us=1))
+    known = TransactionEventKnown("a-b-c", 3, "Updated", TRANSACTION_EVENT.device_at)
+    station, unknown = other.get("station_id", "CP-1"), {k: v for k, v in other.items() if k != "station_id"}
+
+    async def story(storage: SqliteStorage) -> list[Any]:
+        return [
+            await storage.look_up("CP-1", known),
+            await storage.look_up(station, but(known, **unknown)),
+        ]
+
+    assert engine.tell(story) == [1, 0]
+    assert engine.rows("SELECT transaction_id FROM transaction_events") == [{"transaction_id": "tx-2"}]
+    engine.write(but(TRANSACTION_EVENT, **other))
+    assert count(engine, "transaction_events") == 2
+
+
+def test_a_transaction_is_looked_up_as_what_events_tell_of_or_as_a_start(engine: SqliteEngine):
+    engine.write(TOKEN_SEEN, OPENED, but(TOLD, ocpp_id=OPENED.ocpp_id))
+
+    async def story(storage: SqliteStorage) -> list[Any]:
+        return [
+            await storage.look_up("CP-1", TransactionByOcppId(OPENED.ocpp_id)),
+            await storage.look_up("CP-1", TransactionOfEvents(OPENED.ocpp_id)),
+            await storage.look_up("CP-2", TransactionOfEvents(OPENED.ocpp_id)),
+        ]
+
+    by_start, by_events, elsewhere = engine.tell(story)
+
+    assert (by_start.id, by_events.id, elsewhere) == ("tx-1", "tx-2", None)
+
+
+def test_a_device_model_comes_back_as_it_was_reported_last(engine: SqliteEngine):
+    async def story(storage: SqliteStorage) -> list[Any]:
+        for record in (VARIABLE, but(VARIABLE, value="7400", at_us=NOW_US + 1), but(VARIABLE, value="old")):
+            storage.submit([record], lambda _: None)
+        return await storage.device_model("CP-1") + await storage.device_model("CP-2")
+
+    (found,) = engine.tell(story)
+
+    assert (found.component, found.component_instance, found.evse, found.connector) == ("EVSE", None, 1, None)
+    assert (found.variable, found.variable_instance, found.value) == ("Power", None, "7400")
 
 
 # --- look-ups

@@ -25,6 +25,7 @@ from csms.storage.tables import (
     CommandRow,
     ConnectorRow,
     DecisionRow,
+    DeviceVariableRow,
     EventRow,
     ExposureRow,
     ForeignProfileRow,
@@ -38,6 +39,7 @@ from csms.storage.tables import (
     StationFormRow,
     StationRow,
     TokenRow,
+    TransactionEventRow,
     TransactionRow,
 )
 from tests.csms.storage.some_records import SITE, TOKEN_SEEN, any_of, but
@@ -87,6 +89,8 @@ PLAIN = [
     (records.RawKept, RawMessageRow),
     (records.ConnectorStatusRecorded, ConnectorRow),
     (records.TransactionOpened, TransactionRow),
+    (records.TransactionEventRecorded, TransactionEventRow),
+    (records.DeviceVariableReported, DeviceVariableRow),
     (records.ExposureSaved, ExposureRow),
     (records.FormSaved, StationFormRow),
     (records.ModelFormSaved, ModelFormRow),
@@ -216,6 +220,21 @@ def test_the_end_of_a_transaction_comes_back_as_it_was(
     same(found, closed)
 
 
+def _for_followers(updated: records.TransactionUpdated) -> dict[str, Any]:
+    """Return what the row has from elsewhere."""
+    return {name: getattr(updated, name) for name in ("station_id", "ocpp_id", "active")}
+
+
+@given(opened=any_of(records.TransactionOpened, id="tx"), updated=any_of(records.TransactionUpdated, id="tx"))
+def test_what_events_told_later_of_a_transaction_comes_back_as_it_was(
+    shelf: Shelf, opened: records.TransactionOpened, updated: records.TransactionUpdated
+):
+    (found,) = shelf.kept(TransactionRow, [TOKEN_SEEN, opened], [updated])
+
+    assert (found["station_id"], found["ocpp_id"]) == (opened.station_id, opened.ocpp_id)
+    same({**found, **_for_followers(updated)}, updated)
+
+
 def test_the_digest_of_a_reading_covers_what_the_station_said_and_nothing_else():
     fields = records.SampleRecorded.__struct_fields__
 
@@ -237,7 +256,7 @@ def test_the_tables_take_nothing_but_integers_reals_texts_and_blobs():
 
 def test_whatever_belongs_to_a_site_says_to_which():
     of_none = {"meta", "id_blocks", "sites", "tokens", "token_changes"}
-    of_stations_and_models = {"station_forms", "model_forms", "foreign_profiles"}
+    of_stations_and_models = {"station_forms", "model_forms", "foreign_profiles", "device_variables"}
     without = of_none | of_stations_and_models
 
     assert {name for name, table in Row.metadata.tables.items() if "site_id" not in table.columns} == without

@@ -44,6 +44,8 @@ from tests.csms.storage.some_records import (
     STATION,
     STATUS,
     TOKEN_SEEN,
+    TOLD,
+    UPDATED,
     but,
 )
 
@@ -295,6 +297,7 @@ def test_the_facts_of_a_site_are_those_of_its_evses(engine: SqliteEngine):
         [STATION, other, TOKEN_SEEN, booted, SITE, CAP, but(CAP, source="grid", until_us=None)],
         [OPENED, but(OPENED, id="tx-2", evse=2), but(OPENED, id="tx-3", station_id="CP-2")],
         [but(OPENED, id="tx-4", meter_start_wh=4.0), but(CLOSED, id="tx-4")],
+        [but(TOLD, id="tx-5", evse=0), but(UPDATED, id="tx-5", evse=1)],
         [STATUS, but(STATUS, evse=2), but(STATUS, evse=0, connector=0), but(STATUS, station_id="CP-2")],
         [EXPOSURE, but(EXPOSURE, evse=2), but(EXPOSURE, station_id="CP-2")],
         [FOREIGN, but(FOREIGN, evse=0), but(FOREIGN, evse=2), but(FOREIGN, station_id="CP-2")],
@@ -322,6 +325,14 @@ def test_the_facts_of_a_site_are_those_of_its_evses(engine: SqliteEngine):
         ),
         transactions=(
             OpenTransaction(id="tx-1", ocpp_id="17", station_id="CP-1", evse=1, started_at_us=NOW_US),
+            OpenTransaction(
+                id="tx-5",
+                ocpp_id="a-b-c",
+                station_id="CP-1",
+                evse=1,
+                started_at_us=NOW_US,
+                charging_state="Charging",
+            ),
         ),
         connectors=(ConnectorFact(station_id="CP-1", evse=1, connector=1, status="Charging"),),
     )

@@ -8,7 +8,7 @@ import pytest
 
 from csms.domain.answers import AuthorizationAnswer
 from csms.domain.events import AuthorizationRequested
-from csms.domain.token import Judgement, TokenStatus, Verdict
+from csms.domain.token import Judgement, Token, TokenStatus, Verdict
 from csms.ports import OpenTransactionsOfToken, Policy, RoomToStart, TokenByHmac
 from tests.csms.usecases.world import NOON, World, hmac_of, start, status, stop
 
@@ -174,3 +174,28 @@ def test_who_starts_at_a_gated_station_without_room_is_kept_and_answered(world: 
     world.state().gated, world.has_room = True, False
     world.send(start(uid="CARD"))
     assert len(world.tables.transactions) == 1
+
+
+# --- without a token of ours
+
+
+@pytest.mark.parametrize(("uid", "token_type"), [("", "NoAuthorization"), ("", ""), ("x", "NoAuthorization")])
+def test_who_presses_a_button_is_accepted_and_waits_for_room_as_everybody(
+    world: World, uid: str, token_type: str
+) -> None:
+    pressed = AuthorizationRequested(uid=uid, token_type=token_type)
+    assert world.send(pressed) == AuthorizationAnswer(Judgement(verdict=Verdict.ACCEPTED))
+    world.state().gated, world.has_room = True, False
+    assert world.send(pressed) == AuthorizationAnswer(Judgement(verdict=Verdict.CONCURRENT_TX))
+
+
+def test_an_empty_token_of_a_type_is_a_token(world: World) -> None:
+    assert _authorize(world, "").verdict is Verdict.INVALID
+
+
+def test_a_token_made_up_here_for_a_remote_start_is_good_unless_somebody_blocked_it(world: World) -> None:
+    remote = AuthorizationRequested(uid="R-1", token_type="Central")
+    assert world.send(remote) == AuthorizationAnswer(Judgement(verdict=Verdict.ACCEPTED))
+    blocked = Token(id="t", hmac=hmac_of("R-1", "Central"), status=TokenStatus.BLOCKED)
+    world.index[blocked.hmac] = blocked
+    assert world.send(remote) == AuthorizationAnswer(Judgement(verdict=Verdict.BLOCKED))

@@ -12,6 +12,7 @@ from csms.domain.events import (
     Booted,
     CertificateRequested,
     DeviceEventsReported,
+    DeviceModelReported,
     HeartbeatReceived,
     NoticeReceived,
     SamplesReported,
@@ -22,6 +23,7 @@ from csms.domain.events import (
 )
 from csms.domain.station import Registration
 from csms.usecases import dispatch
+from tests.csms.usecases.events_told import started
 from tests.csms.usecases.world import World, sample, start, stop
 
 BOOT = Booted(vendor="Acme", model="One")
@@ -37,6 +39,8 @@ REFUSED: list[StationEvent] = [
 KEPT: list[StationEvent] = [
     start(),
     stop("1"),
+    started(evse=1),
+    DeviceModelReported(request_id=1, seq_no=0, more_follows=False, device_at_us=None, variables=()),
     SamplesReported(evse=1, connector=1, ocpp_id=None, samples=(sample(),)),
     UnreadableReceived(kind="samples", action="MeterValues", payload=b"[", problem="no JSON"),
 ]

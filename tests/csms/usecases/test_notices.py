@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from csms.domain.answers import Acknowledged, CertificateAnswer, StartAnswer, StopAnswer, VendorDataAnswer
+from csms.domain.answers import (
+    Acknowledged,
+    CertificateAnswer,
+    StartAnswer,
+    StopAnswer,
+    TransactionEventAnswer,
+    VendorDataAnswer,
+)
 from csms.domain.events import CertificateRequested, NoticeReceived, UnreadableReceived, VendorDataReceived
 from csms.domain.records import RawKept
 from csms.domain.token import Verdict
@@ -53,4 +60,5 @@ def test_an_unreadable_start_gets_an_id_of_its_own_and_the_verdict_invalid(world
 
 def test_an_unreadable_stop_or_sample_is_answered_so_that_the_queue_drains(world: World) -> None:
     assert world.send(_unreadable("transaction.stop")) == StopAnswer(None)
+    assert world.send(_unreadable("transaction.event")) == TransactionEventAnswer(None)
     assert world.send(_unreadable("samples")) == Acknowledged()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from csms.domain.answers import Acknowledged
 from csms.domain.events import DeviceEventsReported, StatusReported
 from csms.domain.station import ConnectorState
@@ -113,3 +115,13 @@ def test_statuses_among_events_of_the_device_model_count_like_others_and_the_eve
     assert world.events("station.notice") == [
         {"station_id": "CP-1", "kind": "device.events", "data": {"seqNo": 0}}
     ]
+
+
+@pytest.mark.parametrize("word", ["Available", "Occupied", "Reserved", "Unavailable", "Faulted"])
+def test_the_words_of_later_versions_are_kept_as_they_are_with_their_connector(
+    world: World, word: str
+) -> None:
+    reported = StatusReported(evse=2, connector=3, status=word, error=None, device_at_us=NOON)
+    assert world.send(reported) == Acknowledged()
+    assert world.state().connectors == {(2, 3): ConnectorState(word, None, NOON)}
+    assert world.events("connector.status")[0]["status"] == word

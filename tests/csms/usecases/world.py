@@ -25,6 +25,8 @@ from csms.domain.events import (
 from csms.domain.metering import Sample, SignedValue
 from csms.domain.records import (
     ConnectorStatusRecorded,
+    DeviceModelBounded,
+    DeviceVariableReported,
     EventRecorded,
     RawKept,
     Record,
@@ -35,11 +37,14 @@ from csms.domain.records import (
     StationDisconnected,
     TokenSeen,
     TransactionClosed,
+    TransactionEventRecorded,
     TransactionOpened,
+    TransactionUpdated,
 )
 from csms.domain.station import KEPT_ENDED, ConnectorState, Registration, StationState
 from csms.domain.times import format_utc
 from csms.domain.token import Token, TokenStatus, Verdict
+from csms.domain.told import Told
 from csms.domain.transaction import ClosedBy, StartKey, Transaction
 from csms.ports import (
     Context,
@@ -54,6 +59,8 @@ from csms.ports import (
     TransactionById,
     TransactionByOcppId,
     TransactionByStart,
+    TransactionEventKnown,
+    TransactionOfEvents,
 )
 from csms.usecases import dispatch
 
@@ -131,6 +138,16 @@ def sample(
     )
 
 
+_ONLY_KEPT = (
+    RawKept,
+    StationBooted,
+    StationConnected,
+    StationDisconnected,
+    DeviceVariableReported,
+    DeviceModelBounded,
+)
+
+
 @dataclass
 class TransactionRow:
     opened: TransactionOpened
@@ -154,6 +171,8 @@ class Tables:
         match record:
             case TransactionOpened():
                 self._open(record)
+            case TransactionUpdated():
+                self._update(record)
             case TransactionClosed():
                 self._close(record)
             case TokenSeen():
@@ -163,19 +182,26 @@ class Tables:
                 key = record.station_id, record.evse, record.connector
                 assert key not in self.statuses or self.statuses[key].at_us <= record.at_us
                 self.statuses[key] = record
-            case SampleRecorded() | SignedValueRecorded():
+            case SampleRecorded() | SignedValueRecorded() | TransactionEventRecorded():
                 assert record.transaction_id is None or record.transaction_id in self.transactions
             case EventRecorded():
                 assert isinstance(msgspec.json.decode(record.data), dict)
-            case RawKept() | StationBooted() | StationConnected() | StationDisconnected():
+            case _ if isinstance(record, _ONLY_KEPT):
                 pass
+
             case _:
                 raise AssertionError(f"no use case may write {record}")
 
     def _open(self, record: TransactionOpened) -> None:
         assert record.id not in self.transactions, "our id is used twice"
         assert record.token_hmac is None or record.token_hmac in self.tokens, "a token nobody made known"
-        if not record.orphan:
+        if record.told is not None:
+            assert all(
+                (row.opened.station_id, row.opened.ocpp_id) != (record.station_id, record.ocpp_id)
+                for row in self.transactions.values()
+                if row.opened.told is not None
+            ), "events opened a transaction twice"
+        elif not record.orphan:
             for row in self.transactions.values():
                 other = row.opened
                 assert other.orphan or other.ocpp_id != record.ocpp_id, "an OCPP id is used twice"
@@ -185,14 +211,32 @@ class Tables:
             assert 0 < int(record.ocpp_id) < 2**31
         self.transactions[record.id] = TransactionRow(record)
 
+    def _update(self, record: TransactionUpdated) -> None:
+        row = self.transactions[record.id]
+        assert row.opened.told is not None, "only what events tell of is updated"
+        assert record.token_hmac is None or record.token_hmac in self.tokens, "a token nobody made known"
+        known = {
+            name: value
+            for name, value in msgspec.structs.asdict(record).items()
+            if name in TransactionOpened.__struct_fields__
+        }
+        self.transactions[record.id] = replace(row, opened=msgspec.structs.replace(row.opened, **known))
+
     def _close(self, record: TransactionClosed) -> None:
         row = self.transactions[record.id]
-        assert row.closed is None or row.closed.closed_by == "next-start", "a reported end is overridden"
+        overridden = row.closed is not None and row.closed.closed_by != "next-start"
+        assert not overridden or _corrects(record, row.closed), "a reported end is overridden"
         assert record.stop_token_hmac is None or record.stop_token_hmac in self.tokens
         self.transactions[record.id] = replace(row, closed=record, closed_order=len(self.log))
 
     def of_type(self, kind: type[R]) -> list[R]:
         return [record for record in self.log if isinstance(record, kind)]
+
+
+def _corrects(record: TransactionClosed, closed: TransactionClosed | None) -> bool:
+    if closed is None or closed.end_seq_no is None or record.end_seq_no is None:
+        return False
+    return record.end_seq_no >= closed.end_seq_no
 
 
 def _key(opened: TransactionOpened) -> StartKey:
@@ -331,8 +375,16 @@ class World:
                 )
             case TransactionById():
                 fitting = [row for row in rows if row.opened.id == lookup.id]
-            case TransactionByOcppId():
+            case TransactionByOcppId() | TransactionOfEvents():
+                by_events = isinstance(lookup, TransactionOfEvents)
                 fitting = [row for row in rows if row.opened.ocpp_id == lookup.ocpp_id]
+                fitting = [row for row in fitting if (row.opened.told is not None) is by_events]
+            case TransactionEventKnown():
+                return sum(
+                    (event.station_id, event.ocpp_id, event.seq_no, event.stage, event.device_at)
+                    == (station, *msgspec.structs.astuple(lookup))
+                    for event in self.tables.of_type(TransactionEventRecorded)
+                )
             case TransactionByEnd():
                 fitting = [row for row in rows if _ended_by(row, lookup)]
             case TransactionByStart():
@@ -377,4 +429,5 @@ class World:
             device_ended_at=closed.device_ended_at if closed else None,
             verdict=Verdict(opened.token_verdict) if opened.token_verdict else None,
             orphan=bool(opened.orphan),
+            told=None if opened.told is None else msgspec.json.decode(opened.told, type=Told),
         )
