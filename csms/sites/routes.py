@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 from csms.domain.records import (
     CommandRecorded,
-    DeviceModelBounded,
-    DeviceVariableReported,
     EventRecorded,
     RawKept,
     SignedValueRecorded,
     StationSeen,
     TokenSeen,
     TransactionClosed,
+)
+from csms.domain.told_records import (
+    DeviceModelBounded,
+    DeviceVariableReported,
     TransactionEventRecorded,
 )
 from csms.ports import News

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from csms.domain.answers import Acknowledged
 from csms.domain.events import DeviceModelReported, ReportedVariable
-from csms.domain.records import DeviceModelBounded, DeviceVariableReported
 from csms.domain.station import StationState
 from csms.domain.times import trusted_at
+from csms.domain.told_records import (
+    DeviceModelBounded,
+    DeviceVariableReported,
+)
 from csms.ports import Context, Outcome
 from csms.usecases import event_log
 

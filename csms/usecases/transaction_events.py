@@ -12,14 +12,16 @@ from csms.domain.events import TransactionEventReported
 from csms.domain.records import (
     Record,
     TransactionClosed,
-    TransactionEventRecorded,
     TransactionOpened,
-    TransactionUpdated,
 )
 from csms.domain.station import StationState
 from csms.domain.times import format_utc, trusted_at
 from csms.domain.token import Judgement, Verdict
 from csms.domain.told import Told, joined, stops, told_by
+from csms.domain.told_records import (
+    TransactionEventRecorded,
+    TransactionUpdated,
+)
 from csms.domain.transaction import ClosedBy, StartKey, Transaction
 from csms.ports import Context, Lookup, Outcome, TransactionEventKnown, TransactionOfEvents
 from csms.usecases import authorization, event_log, metering, sessions

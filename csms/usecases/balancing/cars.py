@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from balancer.site import EvseKey
-from csms.domain.records import TransactionOpened, TransactionUpdated
+from csms.domain.records import (
+    TransactionOpened,
+)
 from csms.domain.site import OpenTransaction
+from csms.domain.told_records import (
+    TransactionUpdated,
+)
 
 ENDED_KEPT = 256
 """How many ended ones are remembered: what was read from the store a moment ago may not know their end yet."""

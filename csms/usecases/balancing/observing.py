@@ -29,9 +29,11 @@ from csms.domain.records import (
     StationDisconnected,
     TransactionClosed,
     TransactionOpened,
-    TransactionUpdated,
 )
 from csms.domain.site import SiteFacts
+from csms.domain.told_records import (
+    TransactionUpdated,
+)
 from csms.usecases.balancing.cars import Car, Cars, car_of
 from csms.usecases.balancing.currents import site_current
 from csms.usecases.balancing.findings import Findings

@@ -12,8 +12,6 @@ from csms.domain.records import (
     CommandRecorded,
     ConnectorStatusRecorded,
     DecisionLogged,
-    DeviceModelBounded,
-    DeviceVariableReported,
     EventRecorded,
     ExposureSaved,
     ForeignSaved,
@@ -29,8 +27,12 @@ from csms.domain.records import (
     StationSeen,
     TokenSeen,
     TransactionClosed,
-    TransactionEventRecorded,
     TransactionOpened,
+)
+from csms.domain.told_records import (
+    DeviceModelBounded,
+    DeviceVariableReported,
+    TransactionEventRecorded,
     TransactionUpdated,
 )
 from csms.storage.secrets import token_hmac

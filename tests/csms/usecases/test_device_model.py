@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from msgspec import structs
 
@@ -11,7 +9,7 @@ from csms.domain.answers import Acknowledged
 from csms.domain.events import DeviceModelReported, ReportedVariable
 from csms.storage import queries
 from csms.usecases import device_model
-from tests.csms.usecases.stored_world import Shelf, StoredWorld
+from tests.csms.usecases.stored_world import StoredWorld
 from tests.csms.usecases.world import HOUR, NOON, SECOND
 
 RATING = ReportedVariable(
@@ -34,16 +32,9 @@ INTERVAL = ReportedVariable(
 )
 
 
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    shelf = Shelf(tmp_path_factory.mktemp("shelf") / "store.sqlite3")
-    yield shelf
-    shelf.committer.close()
-
-
 @pytest.fixture
-def world(shelf: Shelf) -> StoredWorld:
-    return StoredWorld(shelf)
+def world(stored_world: StoredWorld) -> StoredWorld:
+    return stored_world
 
 
 def report(*variables: ReportedVariable, seq_no: int = 0, at_us: int | None = NOON) -> DeviceModelReported:

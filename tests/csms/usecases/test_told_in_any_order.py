@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -22,13 +20,6 @@ OF_ARRIVAL = {"id", "number", "received_at_us", "end_received_at_us", "told", "t
 """What the order of arrival may decide: our own ids, and when something came."""
 UNTIL_KNOWN = {"evse", "connector", "digest", "transaction_id"}
 """Readings stay at EVSE 0 that came before their EVSE was known."""
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    shelf = Shelf(tmp_path_factory.mktemp("shelf") / "store.sqlite3")
-    yield shelf
-    shelf.committer.close()
 
 
 def told(shelf: Shelf, events: list[TransactionEventReported], crashes: frozenset[int]) -> StoredWorld:

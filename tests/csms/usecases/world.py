@@ -10,8 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -24,28 +23,18 @@ from csms.domain.events import (
 )
 from csms.domain.metering import Sample, SignedValue
 from csms.domain.records import (
-    ConnectorStatusRecorded,
-    DeviceModelBounded,
-    DeviceVariableReported,
     EventRecorded,
-    RawKept,
-    Record,
     SampleRecorded,
-    SignedValueRecorded,
-    StationBooted,
-    StationConnected,
-    StationDisconnected,
-    TokenSeen,
     TransactionClosed,
-    TransactionEventRecorded,
-    TransactionOpened,
-    TransactionUpdated,
 )
 from csms.domain.station import KEPT_ENDED, ConnectorState, Registration, StationState
 from csms.domain.times import format_utc
 from csms.domain.token import Token, TokenStatus, Verdict
 from csms.domain.told import Told
-from csms.domain.transaction import ClosedBy, StartKey, Transaction
+from csms.domain.told_records import (
+    TransactionEventRecorded,
+)
+from csms.domain.transaction import ClosedBy, Transaction
 from csms.ports import (
     Context,
     Found,
@@ -63,13 +52,12 @@ from csms.ports import (
     TransactionOfEvents,
 )
 from csms.usecases import dispatch
+from tests.csms.usecases.tables import Tables, TransactionRow, ended_by, key_of
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 NOON = 1_780_000_000 * SECOND
 """Some moment in 2026; `World` starts there."""
-
-R = TypeVar("R")
 
 
 def hmac_of(uid: str, token_type: str = "ISO14443") -> bytes:
@@ -136,125 +124,6 @@ def sample(
         energy_wh=energy_wh,
         quality=quality,
     )
-
-
-_ONLY_KEPT = (
-    RawKept,
-    StationBooted,
-    StationConnected,
-    StationDisconnected,
-    DeviceVariableReported,
-    DeviceModelBounded,
-)
-
-
-@dataclass
-class TransactionRow:
-    opened: TransactionOpened
-    closed: TransactionClosed | None = None
-    closed_order: int = 0
-
-
-@dataclass
-class Tables:
-    """What is durable."""
-
-    transactions: dict[str, TransactionRow] = field(default_factory=dict[str, TransactionRow])
-    tokens: dict[bytes, Token] = field(default_factory=dict[bytes, Token])
-    statuses: dict[tuple[str, int, int], ConnectorStatusRecorded] = field(
-        default_factory=dict[tuple[str, int, int], ConnectorStatusRecorded]
-    )
-    log: list[Record] = field(default_factory=list[Record])
-
-    def apply(self, record: Record) -> None:
-        self.log.append(record)
-        match record:
-            case TransactionOpened():
-                self._open(record)
-            case TransactionUpdated():
-                self._update(record)
-            case TransactionClosed():
-                self._close(record)
-            case TokenSeen():
-                token = Token(id=record.id, hmac=record.hmac, status=TokenStatus.SEEN)
-                self.tokens.setdefault(record.hmac, token)
-            case ConnectorStatusRecorded():
-                key = record.station_id, record.evse, record.connector
-                assert key not in self.statuses or self.statuses[key].at_us <= record.at_us
-                self.statuses[key] = record
-            case SampleRecorded() | SignedValueRecorded() | TransactionEventRecorded():
-                assert record.transaction_id is None or record.transaction_id in self.transactions
-            case EventRecorded():
-                assert isinstance(msgspec.json.decode(record.data), dict)
-            case _ if isinstance(record, _ONLY_KEPT):
-                pass
-
-            case _:
-                raise AssertionError(f"no use case may write {record}")
-
-    def _open(self, record: TransactionOpened) -> None:
-        assert record.id not in self.transactions, "our id is used twice"
-        assert record.token_hmac is None or record.token_hmac in self.tokens, "a token nobody made known"
-        if record.told is not None:
-            assert all(
-                (row.opened.station_id, row.opened.ocpp_id) != (record.station_id, record.ocpp_id)
-                for row in self.transactions.values()
-                if row.opened.told is not None
-            ), "events opened a transaction twice"
-        elif not record.orphan:
-            for row in self.transactions.values():
-                other = row.opened
-                assert other.orphan or other.ocpp_id != record.ocpp_id, "an OCPP id is used twice"
-                same = other.station_id == record.station_id and _key(other) == _key(record)
-                same = same and _key(record).says_when
-                assert other.orphan or not same, "a start opened two transactions"
-            assert 0 < int(record.ocpp_id) < 2**31
-        self.transactions[record.id] = TransactionRow(record)
-
-    def _update(self, record: TransactionUpdated) -> None:
-        row = self.transactions[record.id]
-        assert row.opened.told is not None, "only what events tell of is updated"
-        assert record.token_hmac is None or record.token_hmac in self.tokens, "a token nobody made known"
-        known = {
-            name: value
-            for name, value in msgspec.structs.asdict(record).items()
-            if name in TransactionOpened.__struct_fields__
-        }
-        self.transactions[record.id] = replace(row, opened=msgspec.structs.replace(row.opened, **known))
-
-    def _close(self, record: TransactionClosed) -> None:
-        row = self.transactions[record.id]
-        overridden = row.closed is not None and row.closed.closed_by != "next-start"
-        assert not overridden or _corrects(record, row.closed), "a reported end is overridden"
-        assert record.stop_token_hmac is None or record.stop_token_hmac in self.tokens
-        self.transactions[record.id] = replace(row, closed=record, closed_order=len(self.log))
-
-    def of_type(self, kind: type[R]) -> list[R]:
-        return [record for record in self.log if isinstance(record, kind)]
-
-
-def _corrects(record: TransactionClosed, closed: TransactionClosed | None) -> bool:
-    if closed is None or closed.end_seq_no is None or record.end_seq_no is None:
-        return False
-    return record.end_seq_no >= closed.end_seq_no
-
-
-def _key(opened: TransactionOpened) -> StartKey:
-    return StartKey(
-        opened.evse,
-        opened.connector,
-        opened.token_hmac or b"",
-        opened.device_started_at,
-        opened.meter_start_wh or 0.0,
-    )
-
-
-def _ended_by(row: TransactionRow, end: TransactionByEnd) -> bool:
-    closed = row.closed
-    if closed is None or closed.closed_by != "station" or row.opened.orphan:
-        return False
-    said = (closed.device_ended_at, closed.meter_stop_wh, closed.stop_token_hmac)
-    return said == (end.device_ended_at, end.meter_stop_wh, end.token_hmac)
 
 
 class World:
@@ -386,9 +255,9 @@ class World:
                     for event in self.tables.of_type(TransactionEventRecorded)
                 )
             case TransactionByEnd():
-                fitting = [row for row in rows if _ended_by(row, lookup)]
+                fitting = [row for row in rows if ended_by(row, lookup)]
             case TransactionByStart():
-                fitting = [row for row in rows if not row.opened.orphan and _key(row.opened) == lookup.key]
+                fitting = [row for row in rows if not row.opened.orphan and key_of(row.opened) == lookup.key]
         return self._transaction(fitting[-1]) if fitting else None
 
     def stored_state(self, station: str) -> StationState:
@@ -419,7 +288,7 @@ class World:
         return Transaction(
             id=opened.id,
             ocpp_id=opened.ocpp_id,
-            key=_key(opened),
+            key=key_of(opened),
             started_at_us=opened.started_at_us,
             last_energy_wh=last[1],
             last_energy_at_us=last[0],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from csms.domain.records import TransactionUpdated
 from csms.domain.site import OpenTransaction
+from csms.domain.told_records import (
+    TransactionUpdated,
+)
 from csms.usecases.balancing.decisions import STEPS, read_steps
 from tests.csms.usecases.balancing.scripted import World, closed, opened, sample
 
