@@ -24,9 +24,8 @@ from csms.domain.control import (
     WriteConfiguration,
 )
 from csms.domain.errors import Invalid
+from csms.ocpp.own_profiles import LARGEST_LIMIT, owner_of, rounded_down
 from csms.ocpp.v16 import DIALECT
-from csms.ocpp.v16.control import LARGEST_LIMIT, rounded_down
-from csms.ocpp.v16.own_profiles import owner_of
 from tests.csms.ocpp import payloads
 
 START_US = 1_790_000_000_123_456
