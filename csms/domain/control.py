@@ -13,6 +13,25 @@ OWN_PROFILE_IDS = range(1_000_000, 2_000_000)
 """Charging profile ids that are the balancer's; whoever else uses one changes our profiles."""
 
 
+_SOURCES = ("EMS", "SO", "CSO")
+_BEYOND_OCPP = -(2**31)
+"""A lower id has no profile: integers of OCPP have 32 bits."""
+
+
+def external_profile_id(source: str, *, whole_station: bool) -> int:
+    """Return what stands, in place of a charging profile's id, for the limit of an energy manager, the grid, ….
+
+    `source` as the standard names it; sources that it doesn't name share one.
+    """
+    place = _SOURCES.index(source) if source in _SOURCES else len(_SOURCES)
+    return _BEYOND_OCPP - 1 - 2 * place - whole_station
+
+
+def is_external(profile_id: int) -> bool:
+    """Tell whether an id stands for such a limit, which no central system can clear."""
+    return profile_id < _BEYOND_OCPP
+
+
 class RateUnit(str, enum.Enum):
     """The unit of a charging schedule's limits; the letters are the standard's."""
 
@@ -85,6 +104,8 @@ class Setting(str, enum.Enum):
     OFFLINE_FOR_UNKNOWN = "AllowOfflineTxForUnknownId"
     STARTS_UNAUTHORIZED = "StartsUnauthorized"
     """Anybody may start, and nobody is asked (2.x only)."""
+    CONNECTION_TIMEOUT = "ConnectionTimeOut"
+    """How long after its consent a station waits for the cable; seconds."""
 
 
 class ReadConfiguration(Struct, frozen=True):

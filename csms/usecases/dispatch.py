@@ -10,7 +10,16 @@ from csms.domain.answers import Forbidden
 from csms.domain.events import StationEvent
 from csms.domain.station import Registration, StationState
 from csms.ports import Context, Lookup, Outcome
-from csms.usecases import authorization, metering, notices, registration, starting, status, stopping
+from csms.usecases import (
+    authorization,
+    external_limits,
+    metering,
+    notices,
+    registration,
+    starting,
+    status,
+    stopping,
+)
 
 # The event's type is the row's key; no annotation can say so for a whole table.
 UseCase = Callable[[StationState, Any, Context], Outcome | Lookup]
@@ -23,6 +32,7 @@ USE_CASES: dict[type[StationEvent], UseCase] = {
     events.TransactionStartReported: starting.start,
     events.TransactionStopReported: stopping.stop,
     events.SamplesReported: metering.read,
+    events.ExternalLimitReported: external_limits.report,
     events.VendorDataReceived: notices.vendor_data,
     events.NoticeReceived: notices.notice,
     events.CertificateRequested: notices.certificate_request,

@@ -13,17 +13,18 @@ from msgspec import Struct
 from balancer.limits import KEPT_A, failsafe_check, worst_base
 from balancer.observations import Observation, StartAsked, StartOver
 from balancer.site import EvseKey, Site
-from csms.domain.control import OrderOutcome, OrderVerdict, ReadConfiguration, WriteConfiguration
+from csms.domain.control import OrderOutcome, OrderVerdict, ReadConfiguration, Setting, WriteConfiguration
 
 __all__ = ["GATE_KEYS", "KEPT_A", "StartGate", "StartGivenUp", "StartWanted", "Starts", "reserves_fit"]
 
-REQUIRED_KEYS = ("LocalPreAuthorize", "LocalAuthorizeOffline")
-"""OCPP 1.6 §9.1: each station has them; one that doesn't say them is not believed."""
-GATE_KEYS = (
+REQUIRED_KEYS: tuple[str, ...] = (Setting.LOCAL_PRE_AUTHORIZE, Setting.LOCAL_AUTHORIZE_OFFLINE)
+"""OCPP 1.6 §9.1, 2.0.1 AuthCtrlr: each station has them; one that doesn't say them is not believed."""
+GATE_KEYS: tuple[str, ...] = (
     *REQUIRED_KEYS,
-    "AuthorizationCacheEnabled",
-    "LocalAuthListEnabled",
-    "AllowOfflineTxForUnknownId",
+    Setting.AUTHORIZATION_CACHE,
+    Setting.LOCAL_LIST,
+    Setting.OFFLINE_FOR_UNKNOWN,
+    Setting.STARTS_UNAUTHORIZED,
 )
 """The others are optional; a station without them can't do what they switch."""
 TRIES_MAX = 3
@@ -62,6 +63,8 @@ class StartGate:
         """Why it can't be shut."""
         self._wanted = False
         self._asks = False
+        self._so_far: OrderOutcome | None = None
+        """What parts of the read under way have said."""
         self._to_write: list[str] = []
         self._wrote = self._reboots = False
         self._tries = 0
@@ -85,14 +88,14 @@ class StartGate:
 
     def _begin(self) -> None:
         self._asks, self._wrote, self._tries = self._wanted, False, 0
-        self._to_write, self.trouble = [], None
+        self._to_write, self.trouble, self._so_far = [], None, None
 
     @property
     def following(self) -> ReadConfiguration | WriteConfiguration | None:
         """What to ask the station now; None when all is done."""
         if self._to_write:
             return WriteConfiguration(self._to_write[0], "false")
-        return ReadConfiguration(GATE_KEYS) if self._asks else None
+        return ReadConfiguration(GATE_KEYS, self._so_far) if self._asks else None
 
     def read_ended(self, outcome: OrderOutcome) -> None:
         """Take in what it lets pass by itself."""
@@ -102,6 +105,9 @@ class StartGate:
             self._tries += 1
             if self._tries >= TRIES_MAX:
                 self._fail("it does not say whether it lets people start by itself")
+            return
+        self._so_far = None if outcome.complete else outcome
+        if not outcome.complete:
             return
         said = {key.casefold(): value.strip().casefold() for key, value in outcome.values.items()}
         is_open = [
