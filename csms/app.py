@@ -23,7 +23,7 @@ from csms.gateway.socket import SocketLimits
 from csms.gateway.wheel import TimerWheel
 from csms.http.security import Security
 from csms.http.server import HttpServer
-from csms.ocpp import v16
+from csms.ocpp import v16, v201
 from csms.ports import Clock, Policy
 from csms.settings import Settings
 from csms.sites import Sites, SitesOptions
@@ -171,7 +171,8 @@ def _gateway(
 
     return Gateway(
         services=services,
-        dialects={v16.DIALECT.subprotocol: v16.DIALECT},
+        # In our order of preference: the newest first.
+        dialects={dialect.subprotocol: dialect for dialect in (v201.DIALECT, v16.DIALECT)},
         key_matches=key_matches,
         options=GatewayOptions(
             limits=SocketLimits(

@@ -151,6 +151,14 @@ class DeviceModelReported(Struct, frozen=True, kw_only=True):
     variables: tuple[ReportedVariable, ...]
 
 
+class DeviceEventsReported(Struct, frozen=True, kw_only=True):
+    """Events of a station's device model (OCPP 2.x), and the statuses of connectors among them."""
+
+    data: str
+    """JSON object of the message's members."""
+    statuses: tuple[StatusReported, ...] = ()
+
+
 class ExternalLimitReported(Struct, frozen=True, kw_only=True):
     """Somebody outside (an energy manager, the grid's operator) limits a station, or does so no more."""
 
@@ -208,6 +216,7 @@ StationEvent = (
     | SamplesReported
     | TransactionEventReported
     | DeviceModelReported
+    | DeviceEventsReported
     | ExternalLimitReported
     | VendorDataReceived
     | NoticeReceived

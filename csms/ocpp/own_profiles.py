@@ -6,9 +6,7 @@ import math
 
 from csms.domain.control import OWN_PROFILE_IDS, FailsafeOrder, LimitOrder, Placement
 from csms.domain.errors import Invalid
-
-LARGEST_EVSE = 65_535
-"""A higher number is an error of somebody's, and would not fit between two kinds of our ids."""
+from csms.ocpp.values import LARGEST_PLACE
 
 DEFAULT_ID = OWN_PROFILE_IDS.start
 TRANSACTION_ID = DEFAULT_ID + 500_000
@@ -27,8 +25,8 @@ _ARTEFACT = 1e-6
 
 def stand(evse: int, placement: Placement) -> tuple[int, int]:
     """Return EVSE (0: the station; 1.6: connector) and id of our profile for an EVSE; raises `Invalid`."""
-    if not 1 <= evse <= LARGEST_EVSE:
-        raise Invalid(f"evse: must be from 1 to {LARGEST_EVSE}, not {evse}")
+    if not 1 <= evse <= LARGEST_PLACE:
+        raise Invalid(f"evse: must be from 1 to {LARGEST_PLACE}, not {evse}")
     if placement is Placement.STATION:
         return 0, STATION_ID
     if placement is Placement.DEFAULT:
@@ -43,7 +41,7 @@ def owner_of(profile_id: int) -> int | None:
     if profile_id not in OWN_PROFILE_IDS:
         return None
     for first in (TRANSACTION_ID, DEFAULT_ID):
-        if 1 <= profile_id - first <= LARGEST_EVSE:
+        if 1 <= profile_id - first <= LARGEST_PLACE:
             return profile_id - first
     return 0
 

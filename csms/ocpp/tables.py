@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import UnionType
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -53,7 +54,7 @@ class Inbound(Struct, Generic[Request, Answer], frozen=True, kw_only=True):
     request: type[Request]
     translate: Callable[[Request, Reading], StationEvent]
     """Raises `Untranslatable`."""
-    answer: type[Answer]
+    answer: type[Answer] | UnionType
     shape: Callable[[Answer], Struct]
     """Return the answer as the response."""
     unreadable: str | None = None
@@ -159,7 +160,7 @@ class TableDialect:
         if fault is not None:
             raise Invalid(str(fault))
         try:
-            return self._encode(msgspec.convert(value, row.request))
+            return self._encode(msgspec.json.decode(self._encode(value), type=row.request))
         except _UNREADABLE as error:
             raise Invalid("payload: does not fit its schema") from error
 
@@ -201,7 +202,8 @@ class TableDialect:
         repaired = repair(schema, action, value, self._repairs)
         deviations = repaired.deviations or ("payload: read leniently",)
         try:
-            request = msgspec.convert(repaired.value, row.request)
+            # By way of the text, for what may be any JSON is kept as its text.
+            request = msgspec.json.decode(self._encode(repaired.value), type=row.request)
             reading = Reading(received_at_us, repaired=True, dropped=repaired.dropped)
             return Decoded(row.translate(request, reading), deviations)
         except Untranslatable as error:

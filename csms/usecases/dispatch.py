@@ -28,6 +28,7 @@ USE_CASES: dict[type[StationEvent], UseCase] = {
     events.Booted: registration.boot,
     events.HeartbeatReceived: registration.heartbeat,
     events.StatusReported: status.report,
+    events.DeviceEventsReported: status.report_events,
     events.AuthorizationRequested: authorization.authorize,
     events.TransactionStartReported: starting.start,
     events.TransactionStopReported: stopping.stop,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from csms.domain.answers import Acknowledged
-from csms.domain.events import StatusReported
+from csms.domain.events import DeviceEventsReported, StatusReported
 from csms.domain.records import ConnectorStatusRecorded, Record
 from csms.domain.station import ConnectorState, StationState
 from csms.domain.times import format_utc, trusted_at
@@ -38,6 +40,15 @@ def report(state: StationState, event: StatusReported, context: Context) -> Outc
         if stale:
             data["stale"] = True
         records.append(event_log.line("connector.status", state, context.received_at_us, data))
+    return Outcome(Acknowledged(), tuple(records))
+
+
+def report_events(state: StationState, event: DeviceEventsReported, context: Context) -> Outcome:
+    """Log events of a station's device model, and keep the statuses among them as if they had come alone."""
+    data = {"station_id": state.id, "kind": "device.events", "data": msgspec.Raw(event.data.encode())}
+    records: list[Record] = [event_log.line("station.notice", state, context.received_at_us, data)]
+    for told in event.statuses:
+        records += report(state, told, context).records
     return Outcome(Acknowledged(), tuple(records))
 
 

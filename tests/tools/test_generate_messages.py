@@ -18,8 +18,10 @@ from tools import generate_messages
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_messages_of_1_6_are_what_the_schemas_say():
-    assert (ROOT / "csms/ocpp/v16/messages.py").read_text("utf-8") == generate_messages.render("v16")
+@pytest.mark.parametrize("version", ["v16", "v201"])
+def test_the_messages_are_what_the_schemas_say(version):
+    committed = (ROOT / "csms/ocpp" / version / "messages.py").read_text("utf-8")
+    assert committed == generate_messages.render(version)
 
 
 @pytest.mark.parametrize("version", ["v201", "v21"])

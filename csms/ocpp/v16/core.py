@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from csms.domain import answers, events
 from csms.domain.times import format_utc
@@ -17,27 +17,20 @@ from csms.ocpp.tables import Inbound, Outbound, Reading, Untranslatable
 from csms.ocpp.v16 import messages as m
 from csms.ocpp.v16 import metering
 from csms.ocpp.v16.repairs import NOT_SAID
+from csms.ocpp.values import LARGEST_PLACE, given_id, said
 
 TOKEN_TYPE = "ISO14443"  # noqa: S105  # what kind of token it is, no secret
 """1.6 knows one kind of token (api.md "Token")."""
 
 LONGEST_ID_TAG = 20
-LARGEST_CONNECTOR = 65_535
-LARGEST_INTEGER = 2**31 - 1
-"""What stations keep."""
 
 
 def place(connector_id: int) -> tuple[int, int]:
     """Return EVSE and connector of a 1.6 connector: each is an EVSE with one connector, 0 is the station."""
-    if not 0 <= connector_id <= LARGEST_CONNECTOR:
+    if not 0 <= connector_id <= LARGEST_PLACE:
         # OCPP 1.6 §3.8: connectors count from 1, and 0 is the station; the schema forgets to say so.
         raise Untranslatable(Fault(ErrorKind.PROPERTY, "connectorId", "is no number of a connector"))
     return (connector_id, 1) if connector_id else (0, 0)
-
-
-def _said(value: str | UnsetType) -> str | None:
-    """Return a text, None where it is absent or empty."""
-    return None if value is UNSET or not value else value
 
 
 def _register(value: int, member: str) -> float:
@@ -48,29 +41,24 @@ def _register(value: int, member: str) -> float:
         raise Untranslatable(fault) from None
 
 
-def _reservation(value: int | UnsetType) -> int | None:
-    """Return a reservation's id, None where there is none; what no store can hold is no id that we gave."""
-    return None if value is UNSET or abs(value) > LARGEST_INTEGER else value
-
-
 def _authorize(request: m.AuthorizeRequest, _reading: Reading) -> events.AuthorizationRequested:
     return events.AuthorizationRequested(uid=request.idTag, token_type=TOKEN_TYPE)
 
 
 def _boot(request: m.BootNotificationRequest, _reading: Reading) -> events.Booted:
-    box, point = _said(request.chargeBoxSerialNumber), _said(request.chargePointSerialNumber)
+    box, point = said(request.chargeBoxSerialNumber), said(request.chargePointSerialNumber)
     details = {
         "box_serial": box,
-        "iccid": _said(request.iccid),
-        "imsi": _said(request.imsi),
-        "meter_type": _said(request.meterType),
-        "meter_serial": _said(request.meterSerialNumber),
+        "iccid": said(request.iccid),
+        "imsi": said(request.imsi),
+        "meter_type": said(request.meterType),
+        "meter_serial": said(request.meterSerialNumber),
     }
     return events.Booted(
         vendor=request.chargePointVendor,
         model=request.chargePointModel,
         serial=point or box,
-        firmware=_said(request.firmwareVersion),
+        firmware=said(request.firmwareVersion),
         details=msgspec.json.encode({key: value for key, value in details.items() if value}).decode(),
     )
 
@@ -109,7 +97,7 @@ def _start(request: m.StartTransactionRequest, _reading: Reading) -> events.Tran
         device_at=request.timestamp,
         device_at_us=times.parse(request.timestamp),
         meter_wh=_register(request.meterStart, "meterStart"),
-        reservation_id=_reservation(request.reservationId),
+        reservation_id=given_id(request.reservationId),
     )
 
 
@@ -118,7 +106,7 @@ def _stop(request: m.StopTransactionRequest, reading: Reading) -> events.Transac
     samples, signed = metering.read(data, reading)
     return events.TransactionStopReported(
         ocpp_id=None if request.transactionId == NOT_SAID else str(request.transactionId),
-        uid=_said(request.idTag),
+        uid=said(request.idTag),
         token_type=TOKEN_TYPE,
         device_at=request.timestamp,
         device_at_us=times.parse(request.timestamp),
@@ -136,8 +124,8 @@ def _status(request: m.StatusNotificationRequest, _reading: Reading) -> events.S
         connector=connector,
         status=request.status,
         error=None if request.errorCode == "NoError" else request.errorCode,
-        info=_said(request.info),
-        vendor_error=_said(request.vendorErrorCode),
+        info=said(request.info),
+        vendor_error=said(request.vendorErrorCode),
         device_at_us=None if request.timestamp is UNSET else times.parse(request.timestamp),
     )
 

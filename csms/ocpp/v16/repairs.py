@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final, get_args
 
-from csms.ocpp.repair import Notes, Repairs, squashed
+from csms.ocpp.meter_labels import SCALED_UNITS, UNIT_SYNONYMS, Labels, listed
+from csms.ocpp.repair import Notes, Repairs
 from csms.ocpp.schemas import Json
 from csms.ocpp.v16.messages import Measurand, Phase, SampledValueUnit, TransactionDataSampledValueUnit
-from csms.ocpp.v16.metering import BASE_UNITS
 
 NOT_SAID: Final = -(2**63)
 """Stands in for an id or a register that a StopTransaction should have and lacks; no station counts down to it."""
@@ -17,36 +17,6 @@ LARGEST_EXPONENT = 30
 
 METER_VALUES = ("MeterValues.meterValue[]", "StopTransaction.transactionData[]")
 
-UNIT_SYNONYMS: dict[str, str] = {
-    "amp": "A",
-    "ampere": "A",
-    "amperes": "A",
-    "amps": "A",
-    "volt": "V",
-    "volts": "V",
-    "watt": "W",
-    "watts": "W",
-    "hz": "Hertz",
-    "%": "Percent",
-    "°c": "Celsius",
-    "c": "Celsius",
-    "°f": "Fahrenheit",
-    "f": "Fahrenheit",
-    "kelvin": "K",
-}
-"""In lower case; Amp and Volt are what OCPP 1.5 says."""
-
-SCALED_UNITS: dict[str, tuple[str, Decimal]] = {
-    "mA": ("A", Decimal("0.001")),
-    "mV": ("V", Decimal("0.001")),
-    "kV": ("V", Decimal(1000)),
-    "mW": ("W", Decimal("0.001")),
-    "MW": ("W", Decimal(1_000_000)),
-    "mWh": ("Wh", Decimal("0.001")),
-    "MWh": ("Wh", Decimal(1_000_000)),
-}
-"""Units that the standard lacks, in their exact case, since m and M are a thousand million apart."""
-
 UNITLESS = {"Frequency", "Power.Factor", "RPM", "SoC"}
 """Measurands with one unit only: whatever else is written there, the number says the same.
 
@@ -54,29 +24,7 @@ Hertz is in the schema of MeterValues and not of StopTransaction; the standard's
 frequency (errata 3.86).
 """
 
-MEASURAND_SYNONYMS: dict[str, str] = {
-    "energyactiveimport": "Energy.Active.Import.Register",
-    "energyactiveexport": "Energy.Active.Export.Register",
-    "stateofcharge": "SoC",
-}
-"""Squashed."""
-
-PHASE_SYNONYMS: dict[str, str] = {
-    "1": "L1",
-    "2": "L2",
-    "3": "L3",
-    "neutral": "N",
-    "l2l1": "L1-L2",
-    "l3l2": "L2-L3",
-    "l1l3": "L3-L1",
-}
-"""Squashed."""
-
-NO_PHASE = {"", "all", "l1l2l3", "none", "total"}
-"""Squashed: what stations write for a value of all phases, where the standard says nothing at all."""
-
-_MEASURANDS = {squashed(measurand): measurand for measurand in get_args(Measurand)} | MEASURAND_SYNONYMS
-_PHASES = {squashed(phase): phase for phase in get_args(Phase)} | PHASE_SYNONYMS
+_SPELLED = Labels(get_args(Measurand), get_args(Phase))
 _LABELS = ("context", "format", "measurand", "phase", "location", "unit")
 
 
@@ -94,7 +42,7 @@ def mend_transaction_data(payload: dict[str, Json], notes: Notes) -> None:
 
 
 def _mend(payload: dict[str, Json], member: str, units: tuple[str, ...], notes: Notes) -> None:
-    values = _unwrapped(_listed(payload, member), member, notes)
+    values = _unwrapped(listed(payload, member), member, notes)
     if not values:
         return
     payload[member] = values
@@ -103,20 +51,11 @@ def _mend(payload: dict[str, Json], member: str, units: tuple[str, ...], notes: 
             continue
         path = f"{member}[{index}]"
         _mend_shape(value, path, notes)
-        for place, sampled in enumerate(_listed(value, "sampledValue")):
+        for place, sampled in enumerate(listed(value, "sampledValue")):
             if isinstance(sampled, dict):
                 where = f"{path}.sampledValue[{place}]"
-                _mend_measurand(sampled, where, notes)
-                _mend_phase(sampled, where, notes)
+                _SPELLED.mend(sampled, where, notes)
                 _mend_unit(sampled, where, units, notes)
-
-
-def _listed(holder: dict[str, Json], member: str) -> list[Json]:
-    """Return a member as the list it should be; a lone object is a list of one."""
-    value = holder.get(member)
-    if isinstance(value, list):
-        return value
-    return [value] if isinstance(value, dict) else []
 
 
 def _unwrapped(values: list[Json], member: str, notes: Notes) -> list[Json]:
@@ -144,36 +83,6 @@ def _mend_shape(value: dict[str, Json], path: str, notes: Notes) -> None:
     if not isinstance(inner, dict | list):
         inner = {"value": inner, **{name: value.pop(name) for name in _LABELS if name in value}}
     value["sampledValue"] = inner
-
-
-def _mend_measurand(sampled: dict[str, Json], path: str, notes: Notes) -> None:
-    """Take a phase out of a measurand such as `Voltage.L1`, and know some by other names."""
-    measurand = sampled.get("measurand")
-    if not isinstance(measurand, str) or measurand in BASE_UNITS:
-        return
-    known = _MEASURANDS.get(squashed(measurand))
-    if known is None:
-        head, _, tail = measurand.rpartition(".")
-        known, phase = _MEASURANDS.get(squashed(head)), _PHASES.get(squashed(tail))
-        if known is None or phase is None:
-            return
-        if sampled.get("phase") is None:
-            sampled["phase"] = phase
-    sampled["measurand"] = known
-    notes.add(f"{path}.measurand", f"read as {known}")
-
-
-def _mend_phase(sampled: dict[str, Json], path: str, notes: Notes) -> None:
-    phase = sampled.get("phase")
-    if not isinstance(phase, str) or phase in get_args(Phase):
-        return
-    short = squashed(phase)
-    if short in NO_PHASE:
-        del sampled["phase"]
-        notes.add(f"{path}.phase", "read as no phase")
-    elif short in _PHASES:
-        sampled["phase"] = _PHASES[short]
-        notes.add(f"{path}.phase", f"read as {_PHASES[short]}")
 
 
 def _mend_unit(sampled: dict[str, Json], path: str, units: tuple[str, ...], notes: Notes) -> None:

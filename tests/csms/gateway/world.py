@@ -23,7 +23,7 @@ from csms.gateway.server import Gateway, GatewayOptions
 from csms.gateway.services import Services
 from csms.gateway.socket import SocketLimits
 from csms.gateway.wheel import TimerWheel
-from csms.ocpp import v16
+from csms.ocpp import v16, v201
 from csms.ports import News, Policy
 from csms.storage import SqliteStorage, open_storage, station_key_matches, token_hmac
 
@@ -118,7 +118,7 @@ class Site:
                 next_ocpp_id=self.storage.next_ocpp_id,
                 feed=self.feed,
             ),
-            dialects={v16.DIALECT.subprotocol: v16.DIALECT},
+            dialects={dialect.subprotocol: dialect for dialect in (v201.DIALECT, v16.DIALECT)},
             key_matches=lambda identity, key: station_key_matches(SECRET, identity, key),
             options=GatewayOptions(
                 limits=SocketLimits(),
@@ -133,10 +133,10 @@ class Site:
             await self.gateway.drain(5.0)
             await self.storage.close()
 
-    async def station(self, name: str = "CP-1") -> Station:
+    async def station(self, name: str = "CP-1", *, offered: Sequence[str] = ("ocpp1.6",)) -> Station:
         socket = await connect(
             f"ws://127.0.0.1:{self.port}/ocpp/{name}",
-            subprotocols=[Subprotocol("ocpp1.6")],
+            subprotocols=[Subprotocol(subprotocol) for subprotocol in offered],
             ping_interval=None,
         )
         return Station(socket)

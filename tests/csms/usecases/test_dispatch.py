@@ -11,6 +11,7 @@ from csms.domain.events import (
     AuthorizationRequested,
     Booted,
     CertificateRequested,
+    DeviceEventsReported,
     HeartbeatReceived,
     NoticeReceived,
     SamplesReported,
@@ -30,6 +31,7 @@ REFUSED: list[StationEvent] = [
     AuthorizationRequested(uid="TAG", token_type="ISO14443"),
     VendorDataReceived(vendor_id="x", message_id=None, data=None),
     NoticeReceived(kind="firmware.status", data="{}"),
+    DeviceEventsReported(data="{}"),
     CertificateRequested(csr="csr"),
 ]
 KEPT: list[StationEvent] = [
