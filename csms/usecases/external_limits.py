@@ -34,12 +34,11 @@ def _begun(station_id: str, event: ExternalLimitReported, at_us: int) -> Foreign
         station_id=station_id,
         evse=event.evse,
         profile_id=external_profile_id(event.source, whole_station=event.evse == 0),
-        # What is below 0 lets nothing through, as 0 does.
-        limit_a=None if event.limit_a is None else max(0.0, event.limit_a),
+        limit_a=event.limit_a,
         caps=True,
         of_transaction=False,
         at_us=at_us,
-        limit_w=None if event.limit_w is None else max(0.0, event.limit_w),
+        limit_w=event.limit_w,
     )
 
 

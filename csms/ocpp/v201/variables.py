@@ -13,7 +13,7 @@ digits, as in addresses of web pages. The attribute is always `Actual`.
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -22,8 +22,7 @@ from csms.ocpp.v201 import messages as m
 _NAME = r"[^.\[\]()]+"
 _INSTANCE = r"(?:\[([^\[\]]+)\])?"
 _KEY = re.compile(rf"({_NAME}){_INSTANCE}(?:\(([0-9]{{1,9}})(?:,([0-9]{{1,9}}))?\))?\.({_NAME}){_INSTANCE}")
-_PLAIN = " !\"#$&'*+,-/:;<=>?@\\^_`{|}~"
-"""Besides letters and digits: all of ASCII that is not written in hexadecimal digits."""
+_MARK = re.compile(r"[.\[\]()%]")
 
 
 class VariableName(Struct, frozen=True, kw_only=True):
@@ -88,7 +87,7 @@ def _bracketed(instance: str | None) -> str:
 
 
 def _quoted(text: str) -> str:
-    return quote(text, safe=_PLAIN)
+    return _MARK.sub(lambda mark: f"%{ord(mark[0]):02X}", text)
 
 
 def _plain(text: str) -> str:
