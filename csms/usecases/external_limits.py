@@ -35,8 +35,8 @@ def _begun(station_id: str, event: ExternalLimitReported, at_us: int) -> Foreign
         evse=event.evse,
         profile_id=external_profile_id(event.source, whole_station=event.evse == 0),
         limit_a=event.limit_a,
-        caps=True,
-        of_transaction=False,
+        caps=1,
+        of_transaction=0,
         at_us=at_us,
         limit_w=event.limit_w,
     )

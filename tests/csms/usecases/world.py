@@ -25,6 +25,8 @@ from csms.domain.metering import Sample, SignedValue
 from csms.domain.records import (
     ConnectorStatusRecorded,
     EventRecorded,
+    ForeignRemoved,
+    ForeignSaved,
     RawKept,
     Record,
     SampleRecorded,
@@ -163,6 +165,8 @@ class Tables:
             case EventRecorded():
                 assert isinstance(msgspec.json.decode(record.data), dict)
             case RawKept() | StationBooted() | StationConnected() | StationDisconnected():
+                pass
+            case ForeignSaved() | ForeignRemoved():
                 pass
             case _:
                 raise AssertionError(f"no use case may write {record}")

@@ -256,7 +256,7 @@ def test_answers_count_in_any_order_and_case():
     assert outcome.values == {ITEMS_PER_READ: "9", "A.B": "1", "C(1).D": "2"}
 
 
-@pytest.mark.parametrize("response", [b"", b"[]", b'{"getVariableResult":5}', b'{"setVariableResult":5}'])
+@pytest.mark.parametrize("response", [b"", b"[]", b'{"getVariableResult":5,"setVariableResult":5}'])
 def test_an_answer_that_can_not_be_read_leaves_it_open(response):
     result = CommandResult(CommandState.ANSWERED, response=response)
     assert DIALECT.read_outcome(READ, result).verdict is OrderVerdict.UNKNOWN
