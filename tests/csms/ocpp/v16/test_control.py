@@ -20,6 +20,7 @@ from csms.domain.control import (
     ProfileForm,
     RateUnit,
     ReadConfiguration,
+    Setting,
     StationOrder,
     WriteConfiguration,
 )
@@ -279,7 +280,17 @@ def test_what_is_no_limit_is_refused(limit):
     [
         (ReadConfiguration(), "GetConfiguration", {}),
         (ReadConfiguration(("A", "b")), "GetConfiguration", {"key": ["A", "b"]}),
+        (
+            ReadConfiguration((Setting.LOCAL_LIST, Setting.STARTS_UNAUTHORIZED)),
+            "GetConfiguration",
+            {"key": ["LocalAuthListEnabled"]},
+        ),
         (WriteConfiguration("K", "60"), "ChangeConfiguration", {"key": "K", "value": "60"}),
+        (
+            WriteConfiguration(Setting.SAMPLE_INTERVAL, "60"),
+            "ChangeConfiguration",
+            {"key": "MeterValueSampleInterval", "value": "60"},
+        ),
         (
             ClearOwnProfiles(2, ProfileForm(stack_level=3)),
             "ClearChargingProfile",
