@@ -371,7 +371,9 @@ class Account:
     def let_start(self, limit_a: float, now_s: float) -> None:
         """Hold `limit_a` for a session until it begins, or for long enough; what was held already stays."""
         held_a = 0.0 if self.hold is None else self.hold.limit_a
-        self.hold = Claim(max(held_a, limit_a), 0.0, until_s=now_s + self.settings.start_hold_s)
+        within_s = self.capability.starts_within_s
+        hold_s = self.settings.start_hold_s if within_s is None else within_s
+        self.hold = Claim(max(held_a, limit_a), 0.0, until_s=now_s + hold_s)
 
     def began(self, transaction: str, at_s: float) -> None:
         """Note that a transaction runs; one that we didn't know starts at the failsafe."""

@@ -67,6 +67,8 @@ class Capability:
     """The least failsafe that it takes; reserved for it even where the site wants less."""
     gated: bool = False
     """True: nobody starts there without our consent, so that without a session it counts at 0 A."""
+    starts_within_s: float | None = None
+    """How long after our consent a session begins at the latest; None: within `Settings.start_hold_s`."""
 
 
 @dataclass(frozen=True, slots=True)

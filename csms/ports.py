@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from csms.domain.answers import StationAnswer
 from csms.domain.commands import CommandResult, Priority, RawCommand
-from csms.domain.control import OrderOutcome, ProfilesTouched, StationOrder
+from csms.domain.control import ConfigurationTouched, OrderOutcome, ProfilesTouched, StationOrder
 from csms.domain.records import CapSaved, Record
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
 from csms.domain.station import StationIdentity, StationState
@@ -197,16 +197,20 @@ class StationLink(Protocol):
         """Let a connected station know its new site."""
         ...
 
+    def manage(self, station_id: str, *, managed: bool) -> None:
+        """Let a connected station know whether the balancing steers it from now on."""
+        ...
+
     def gate(self, station_id: str, *, gated: bool) -> None:
         """Let nobody start at a station without asking the balancing, or (False) everybody; also when it comes back."""
         ...
 
 
-News = Record | ProfilesTouched
+News = Record | ProfilesTouched | ConfigurationTouched
 
 
 class Feed(Protocol):
-    """Where news go for whoever follows: what was committed, and what happens to profiles."""
+    """Where news go for whoever follows: what was committed, and what happens to profiles and configuration."""
 
     def tell(self, news: Sequence[News]) -> None:
         """Take news, on the event loop; never waits and never raises."""

@@ -8,17 +8,16 @@ import ipaddress
 import os
 import re
 import secrets
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Literal, TypeVar
 
-from msgspec import Struct
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from csms.domain.errors import ConfigurationError
+from csms.settings_text import SettingsFile, as_toml, rule_of, shown, without_password
 
 ENVIRONMENT_PREFIX = "CSMS_"
 CONFIG_VARIABLE = "CSMS_CONFIG"
@@ -28,7 +27,6 @@ SLOWEST_REASONABLE_HEARTBEAT_S = 30
 _SQLITE = "sqlite+aiosqlite:///"
 _TOKEN_BYTES = 24
 _TOKEN_LENGTH_MIN = 16
-_VALUE_SHOWN_MAX = 60
 _DAYS_MAX = 36_500
 _THIS_CENTURY = range(2020, 2100)
 
@@ -254,7 +252,7 @@ def load(path: Path | None) -> Settings:
 
     Raises `ConfigurationError` naming every problem at once, each with its line or variable and its remedy.
     """
-    source = _Source.of(path)
+    source = SettingsFile.of(path)
     problems = [*_unknown_in_file(source), *_unknown_in_environment(os.environ)]
     values = {name: value for name, value in source.values.items() if name in Settings.model_fields}
     try:
@@ -271,7 +269,7 @@ def effective(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield each setting's name and its value as TOML writes it, secrets hidden."""
     for name in Settings.model_fields:
         value = getattr(settings, name)
-        yield name, "(set, hidden)" if isinstance(value, SecretStr) else _without_password(_as_toml(value))
+        yield name, "(set, hidden)" if isinstance(value, SecretStr) else without_password(as_toml(value))
 
 
 def environment_name(setting: str) -> str:
@@ -279,50 +277,7 @@ def environment_name(setting: str) -> str:
     return ENVIRONMENT_PREFIX + setting.upper()
 
 
-class _Source(Struct, frozen=True):
-    """The settings file, kept for finding the line of a key."""
-
-    path: Path | None
-    text: str
-    values: dict[str, Any]
-
-    @classmethod
-    def of(cls, path: Path | None) -> _Source:
-        if path is None:
-            return cls(None, "", {})
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise ConfigurationError(f"{path}: can't be read ({error.strerror or error})") from error
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(
-                f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8"
-            ) from error
-        try:
-            return cls(path, text, tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"{path}: is not TOML: {error}. A line reads: name = value") from error
-
-    def place(self, key: str) -> str:
-        return f"{self.path}, line {_line_of(self.text, key)}"
-
-
-def _line_of(text: str, key: str) -> int:
-    """Return the line on which a top-level key begins: the one after the longest readable beginning without it."""
-    lines = text.splitlines()
-    begins = 1
-    for count in range(1, len(lines) + 1):
-        try:
-            known = tomllib.loads("\n".join(lines[:count]))
-        except tomllib.TOMLDecodeError:
-            continue
-        if key in known:
-            break
-        begins = count + 1
-    return begins
-
-
-def _unknown_in_file(source: _Source) -> Iterator[str]:
+def _unknown_in_file(source: SettingsFile) -> Iterator[str]:
     for name, value in source.values.items():
         if name in Settings.model_fields:
             continue
@@ -344,7 +299,7 @@ def _meant(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else "; remove it (docs/operator-guide.md lists all settings)"
 
 
-def _explained(detail: ErrorDetails, source: _Source) -> str:
+def _explained(detail: ErrorDetails, source: SettingsFile) -> str:
     context = detail.get("ctx", {})
     name = str(context.get("blame") or detail["loc"][0])
     variable = next((key for key in os.environ if key.upper() == environment_name(name)), None)
@@ -356,55 +311,7 @@ def _explained(detail: ErrorDetails, source: _Source) -> str:
         place = "built-in default"
     if "blame" in context:
         return f"{place}: {name}: {detail['msg']}"
-    return f"{place}: {name} = {_shown(name, detail['input'])}: {_rule(detail)}"
-
-
-def _shown(name: str, value: object) -> str:
-    if name == "api_token":
-        return "(hidden)"
-    text = _without_password(_as_toml(value))
-    return text if len(text) <= _VALUE_SHOWN_MAX else text[:_VALUE_SHOWN_MAX] + "…"
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(://[^:/@]*:)[^@/]*@", r"\1…@", url)
-
-
-def _as_toml(value: object) -> str:
-    if value is None:
-        return "(not set)"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_as_toml(item) for item in cast('list[object] | tuple[object, ...]', value))}]"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(letter if letter.isprintable() else "�" for letter in text) + '"'
-
-
-_RULES = {
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "finite_number": "must be a finite number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "less_than_equal": "must be at most {le}",
-    "literal_error": "must be {expected}",
-    "path_type": "must be a path in quotes",
-    "string_type": "must be text in quotes",
-}
-"""pydantic's kinds of error in the words of somebody who edits a file; all others keep pydantic's."""
-
-
-def _rule(detail: ErrorDetails) -> str:
-    rule = _RULES.get(detail["type"])
-    return detail["msg"] if rule is None else rule.format(**detail.get("ctx", {}))
+    return f"{place}: {name} = {shown(name, detail['input'])}: {rule_of(detail)}"
 
 
 def _refused(problem: str, **context: str) -> PydanticCustomError:

@@ -105,7 +105,7 @@ class Setting(str, enum.Enum):
     STARTS_UNAUTHORIZED = "StartsUnauthorized"
     """Anybody may start, and nobody is asked (2.x only)."""
     CONNECTION_TIMEOUT = "ConnectionTimeOut"
-    """How long after its consent a station waits for the cable; seconds."""
+    """How long after its consent a station waits for the cable (1.6 §9.1.7); seconds."""
 
 
 class ReadConfiguration(Struct, frozen=True):
@@ -227,6 +227,15 @@ class EffectStage(str, enum.Enum):
     """The station said no: nothing changed. (Of a call that never leaves nothing is told.)"""
     UNKNOWN = "unknown"
     """No answer: it may have changed."""
+
+
+class ConfigurationTouched(Struct, frozen=True):
+    """News for the balancing: somebody's call writes configuration of a station; told as it leaves and at its end."""
+
+    station_id: str
+    at_us: int
+    keys: tuple[str, ...]
+    """As the caller wrote them."""
 
 
 class ProfilesTouched(Struct, frozen=True):

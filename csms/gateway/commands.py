@@ -7,11 +7,12 @@ from typing import Protocol
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from csms.domain.commands import CommandError, CommandResult, CommandState, Priority, RawCommand
 from csms.domain.control import (
     ClearOwnProfiles,
+    ConfigurationTouched,
     EffectStage,
     FailsafeOrder,
     LimitOrder,
@@ -26,6 +27,7 @@ from csms.domain.control import (
 from csms.domain.errors import HeadroomError
 from csms.domain.records import CommandRecorded
 from csms.domain.station import StationIdentity
+from csms.gateway.remote_starts import LEAVES_WITHIN_S, RemoteStarts
 from csms.gateway.services import Services, log_failure
 from csms.ocpp.dialect import Dialect
 from csms.ocpp.rpc.peer import CallDone, Peer
@@ -53,11 +55,18 @@ class Send(Protocol):
         ...
 
 
+class _Touches(Struct, frozen=True):
+    """What a call that is not the balancing's does to what that counts on, if it succeeds."""
+
+    profiles: tuple[ProfileEffect, ...] = ()
+    configuration: tuple[str, ...] = ()
+
+
 class _OpenCommand(Struct, kw_only=True):
     command: RawCommand
     done: asyncio.Future[CommandResult]
     created_at_us: int
-    effects: tuple[ProfileEffect, ...] = ()
+    touches: _Touches = _Touches()
     sent_at_us: int | None = None
 
 
@@ -68,6 +77,9 @@ class Commands:
         self, *, identity: StationIdentity, dialect: Dialect, peer: Peer, services: Services, send: Send
     ) -> None:
         self.identity = identity
+        self.gated = False
+        """Nobody starts there before the balancing has found room for it."""
+        self._starts = RemoteStarts(services)
         self._dialect = dialect
         self._peer = peer
         self._services = services
@@ -76,11 +88,36 @@ class Commands:
         self._next_deadline_s: float | None = None
 
     async def call(self, command: RawCommand) -> CommandResult:
-        """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then."""
+        """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then.
+
+        At a gated station a remote start waits for room before; without any in time it ends as not sent.
+        """
         payload = self._dialect.check_call(command.action, command.payload)
+        if self.gated and command.action in self._dialect.remote_starts:
+            return await self._call_with_room(command, payload)
+        return await self._queue(command, payload, self._touches(command, payload))
+
+    async def _call_with_room(self, command: RawCommand, payload: bytes) -> CommandResult:
+        held = self._opened(command)
+        self._record(held, CommandState.QUEUED)
+        try:
+            refusal = await self._starts.refusal(self.identity.id, command)
+            if refusal is not None:
+                self._record(held, refusal.state, refusal)
+                return refusal
+            leaving = structs.replace(command, expires_s=min(command.expires_s, LEAVES_WITHIN_S))
+            done = self._queue(leaving, payload, self._touches(command, payload), held=held)
+        except BaseException:
+            # Nobody waits for it any more, or it found the queue full or the connection ending.
+            self._record(held, CommandState.NOT_SENT, CommandResult(CommandState.NOT_SENT))
+            raise
+        return await done
+
+    def _touches(self, command: RawCommand, payload: bytes) -> _Touches:
         now_us = self._services.clock.now_us()
-        return await self._queue(
-            command, payload, self._dialect.profile_effects(command.action, payload, now_us)
+        return _Touches(
+            self._dialect.profile_effects(command.action, payload, now_us),
+            self._dialect.written_keys(command.action, payload),
         )
 
     async def order(
@@ -104,8 +141,8 @@ class Commands:
                 timeout_s=timeout_s,
                 expires_s=expires_s,
             )
-            # What it does to profiles its sender knows.
-            result = await self._queue(command, payload, ())
+            # What it does its sender knows.
+            result = await self._queue(command, payload, _Touches())
         except HeadroomError as error:
             _log.warning("order.refused", station=self.identity.id, order=id, problem=str(error))
             return OrderOutcome(verdict=OrderVerdict.NOT_SENT, detail=str(error))
@@ -120,11 +157,21 @@ class Commands:
             if waiting.command.id == command_id and self._peer.cancel(handle):
                 self.done(CallDone(handle, CommandResult(CommandState.NOT_SENT)))
                 return True
-        return False
+        return self._starts.withdraw(command_id)
 
-    async def _queue(
-        self, command: RawCommand, payload: bytes, effects: tuple[ProfileEffect, ...]
-    ) -> CommandResult:
+    def _opened(self, command: RawCommand) -> _OpenCommand:
+        done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
+        return _OpenCommand(command=command, done=done, created_at_us=self._services.clock.now_us())
+
+    def _queue(
+        self,
+        command: RawCommand,
+        payload: bytes,
+        touches: _Touches,
+        *,
+        held: _OpenCommand | None = None,
+    ) -> asyncio.Future[CommandResult]:
+        """Let a command wait for its turn; `held`: it is recorded to be queued already."""
         handle = self._peer.call(
             command.action,
             payload,
@@ -133,14 +180,13 @@ class Commands:
             timeout_s=self._timeout_s(command),
             expires_s=command.expires_s,
         )
-        done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        waiting = _OpenCommand(
-            command=command, done=done, created_at_us=self._services.clock.now_us(), effects=effects
-        )
+        waiting = self._opened(command) if held is None else held
+        waiting.touches = touches
         self._open[handle] = waiting
-        self._record(waiting, CommandState.QUEUED)
+        if held is None:
+            self._record(waiting, CommandState.QUEUED)
         self.pump()
-        return await done
+        return waiting.done
 
     def _timeout_s(self, command: RawCommand) -> float:
         timeout_s = self._services.call_timeout_s if command.timeout_s is None else command.timeout_s
@@ -169,7 +215,7 @@ class Commands:
         """Give a command its final state."""
         ended = self._open.pop(event.handle)
         self._record(ended, event.outcome.state, event.outcome)
-        if ended.effects and ended.sent_at_us is not None:
+        if ended.sent_at_us is not None and ended.touches != _Touches():
             command = ended.command
             stage = self._dialect.effect_stage(command.action, command.payload, event.outcome)
             self._tell(ended, stage)
@@ -178,6 +224,7 @@ class Commands:
 
     def end(self) -> None:
         """Give every open command its final state: the connection is over."""
+        self._starts.end()
         for event in self._peer.disconnect():
             self.done(event)
 
@@ -188,10 +235,13 @@ class Commands:
         self.pump()
 
     def _tell(self, of: _OpenCommand, stage: EffectStage) -> None:
-        if of.effects:
-            now_us = self._services.clock.now_us()
-            touched = ProfilesTouched(self.identity.id, now_us, of.command.id, stage, of.effects)
+        now_us, touches = self._services.clock.now_us(), of.touches
+        if touches.profiles:
+            touched = ProfilesTouched(self.identity.id, now_us, of.command.id, stage, touches.profiles)
             self._services.feed.tell((touched,))
+        if touches.configuration:
+            written = ConfigurationTouched(self.identity.id, now_us, touches.configuration)
+            self._services.feed.tell((written,))
 
     def _record(self, of: _OpenCommand, state: CommandState, result: CommandResult | None = None) -> None:
         record = CommandRecorded(

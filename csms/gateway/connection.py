@@ -18,10 +18,11 @@ from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
 from csms.domain.errors import NotConnected, RecordRefused
 from csms.domain.events import StationEvent, UnreadableReceived
 from csms.domain.records import RawKept
-from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
+from csms.domain.station import StationIdentity, StationState
 from csms.gateway.commands import Commands
 from csms.gateway.services import Services, log_failure
 from csms.gateway.socket import StationSocket
+from csms.gateway.wire import Wire
 from csms.ocpp.dialect import Decoded, Dialect
 from csms.ocpp.rpc.errors import ErrorKind, Refusal
 from csms.ocpp.rpc.peer import CallDone, CallReceived, CloseNeeded, Ignored, Peer, TextToSend
@@ -29,11 +30,6 @@ from csms.ports import Context, Found, Lookup, Outcome, RoomToStart, StoreLookup
 from csms.usecases import dispatch
 
 _log = structlog.get_logger(__name__)
-
-OPEN_CALLS_LIMIT = 64
-"""A station with more calls unanswered is not read from until some are answered."""
-OPEN_CHARACTERS_LIMIT = 1 << 20
-"""The same by their length: what waits is held in memory, several times over."""
 
 
 class Connection:
@@ -58,12 +54,15 @@ class Connection:
         self._services = services
         self._closed = closed
         self._state: StationState | None = None
-        self._placed = self._gated = False
+        self._placed = self._manage_told = self._gated = False
         self._peer = Peer(
             dialect.error_codes,
             version=dialect.version,
             new_message_id=services.new_id,
             max_nesting=max_nesting,
+        )
+        self._wire = Wire(
+            identity=identity, socket=socket, peer=self._peer, dialect=dialect, services=services
         )
         self._waiting: deque[CallReceived] = deque()
         self._holds = 1
@@ -73,7 +72,7 @@ class Connection:
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands = Commands(
-            identity=identity, dialect=dialect, peer=self._peer, services=services, send=self._send
+            identity=identity, dialect=dialect, peer=self._peer, services=services, send=self._wire.send
         )
         self._frames: dict[int, str] = {}
 
@@ -96,23 +95,31 @@ class Connection:
         if self._state is not None:
             self._state.site_id = site_id
 
+    def manage(self, *, managed: bool) -> None:
+        """Know whether the balancing steers the station from now on; calls that have left keep their time."""
+        self._manage_told = True
+        self._identify(replace(self.identity, managed=managed))
+        if self._state is not None:
+            self._state.managed = managed
+
     def gate(self, *, gated: bool) -> None:
         """Ask the balancing before anybody starts from now on, or no more (see `ports.StationLink.gate`)."""
-        self._gated = gated
+        self._gated = self._commands.gated = gated
         if self._state is not None:
             self._state.gated = gated
 
     def _adopt(self, state: StationState) -> None:
-        """Go by a loaded state; its site is newer than the handshake's and older than one told to `place`."""
+        """Go by a loaded state; it is newer than the handshake and older than what `place` and `manage` were told."""
         if self._placed:
             state.site_id = self.identity.site_id
-        else:
-            self._identify(replace(self.identity, site_id=state.site_id))
+        if self._manage_told:
+            state.managed = self.identity.managed
+        self._identify(replace(self.identity, site_id=state.site_id, managed=state.managed))
         state.gated = self._gated
         self._state = state
 
     def _identify(self, identity: StationIdentity) -> None:
-        self.identity = self._commands.identity = identity
+        self.identity = self._commands.identity = self._wire.identity = identity
 
     def drain(self) -> None:
         """Take no new calls; answers that wait for their commit still leave."""
@@ -153,18 +160,18 @@ class Connection:
                     self._frames[event.handle] = text
                     self._call_received(event)
                 case CallDone():
-                    self._log_frame("in", text, None)
+                    self._wire.log("in", text, None)
                     self._commands.done(event)
                 case TextToSend():
-                    self._log_frame("in", text, event.deviation)
-                    self._send(event.text, deviation=event.deviation)
+                    self._wire.log("in", text, event.deviation)
+                    self._wire.send(event.text, deviation=event.deviation)
                 case Ignored():
-                    self._log_frame("in", text, event.problem)
+                    self._wire.log("in", text, event.problem)
                 case CloseNeeded():
-                    self._log_frame("in", text, event.reason)
+                    self._wire.log("in", text, event.reason)
                     self.end(event.code, event.reason)
         self._commands.pump()
-        self._balance_reading()
+        self._wire.balance_reading()
 
     def _call_received(self, call: CallReceived) -> None:
         if self._draining:
@@ -181,18 +188,18 @@ class Connection:
             decoded = self.dialect.decode(call.action, call.payload, now_us)
         except Exception as error:  # noqa: BLE001 - a fault of ours in reading one message must not cost the others
             _log.exception("call.unreadable", station=self.identity.id, action=call.action)
-            self._log_frame("in", frame, f"internal: {error!r}")
+            self._wire.log("in", frame, f"internal: {error!r}")
             self._keep_raw(call, f"decode failed: {error!r}")
             return
         if isinstance(decoded, Decoded):
             deviations = (
                 decoded.deviations if call.deviation is None else (call.deviation, *decoded.deviations)
             )
-            self._log_frame("in", frame, "; ".join(deviations) or None)
+            self._wire.log("in", frame, "; ".join(deviations) or None)
             self._handle(call, decoded.event, now_us, {}, repaired=bool(decoded.deviations))
         else:
-            self._log_frame("in", frame, f"refused: {decoded.description}")
-            self._refuse(call.handle, decoded)
+            self._wire.log("in", frame, f"refused: {decoded.description}")
+            self._wire.refuse(call.handle, decoded)
 
     def _handle(
         self,
@@ -257,13 +264,13 @@ class Connection:
             self._waiting.append(call)  # on a newer state from the beginning
         else:
             handle(has_room)
-            self._balance_reading()
+            self._wire.balance_reading()
 
     def _release(self) -> None:
         self._holds -= 1
         while self._waiting and not self._holds and not self._ended:
             self._decode(self._waiting.popleft())
-        self._balance_reading()
+        self._wire.balance_reading()
 
     # --- answers
 
@@ -278,7 +285,7 @@ class Connection:
         elif error is not None:
             _log.error("store.failed", station=self.identity.id, action=call.action, problem=str(error))
             self.end(1011, "the message could not be stored; send it again")
-        self._balance_reading()
+        self._wire.balance_reading()
 
     def _distrust_state(self, call: CallReceived, problem: str) -> None:
         """Keep a call raw, and handle nothing more on a state that may count on what is not stored."""
@@ -304,7 +311,7 @@ class Connection:
                 self.identity.id, self.identity.site_id, now_us, call.action, call.payload, problem
             )
             services.storage.submit((record,), log_failure)
-            self._refuse(call.handle, Refusal(ErrorKind.INTERNAL, "kept, but it could not be handled"))
+            self._wire.refuse(call.handle, Refusal(ErrorKind.INTERNAL, "kept, but it could not be handled"))
             return
         event = UnreadableReceived(kind=kind, action=call.action, payload=call.payload, problem=problem)
         outcome = dispatch.handle(state, event, self._context(now_us, {}, repaired=False))
@@ -316,7 +323,7 @@ class Connection:
             self._acknowledge(call, outcome)
         elif not self._ended:
             self.end(1011, "the message could not be stored; send it again")
-        self._balance_reading()
+        self._wire.balance_reading()
 
     def _acknowledge(self, call: CallReceived, outcome: Outcome) -> None:
         """Answer what is stored, then tell it to those who follow, who want it also when no answer can leave."""
@@ -324,22 +331,10 @@ class Connection:
         self._services.feed.tell(outcome.records)
 
     def _answer(self, call: CallReceived, outcome: Outcome) -> None:
-        if self._ended:
-            return
-        payload = self.dialect.encode(call.action, outcome.answer)
-        if isinstance(payload, Refusal):
-            self._refuse(call.handle, payload)
-        else:
-            for text in self._peer.answer(call.handle, payload):
-                self._send(text)
+        if not self._ended:
+            self._wire.answer(call, outcome.answer)
 
-    def _refuse(self, handle: int, refusal: Refusal) -> None:
-        for text in self._peer.refuse(handle, refusal):
-            self._send(text, deviation=refusal.description)
-
-    def _send(self, text: str, *, deviation: str | None = None) -> None:
-        self._log_frame("out", text, deviation)
-        self._socket.send(text)
+    # --- our calls
 
     async def call(self, command: RawCommand) -> CommandResult:
         """Ask the station something and return how it ended (see `Commands.call`)."""
@@ -381,25 +376,6 @@ class Connection:
             found=found,
             repaired=repaired,
         )
-
-    def _balance_reading(self) -> None:
-        if not self._socket.paused_by("store") and self._services.storage.congested():
-            self._socket.pause_reading("store")
-            self._services.storage.when_relieved(lambda: self._socket.resume_reading("store"))
-        peer = self._peer
-        if peer.open_calls > OPEN_CALLS_LIMIT or peer.open_characters > OPEN_CHARACTERS_LIMIT:
-            self._socket.pause_reading("open calls")
-        else:
-            self._socket.resume_reading("open calls")
-
-    def _log_frame(self, direction: str, frame: str, deviation: str | None) -> None:
-        policy = self.identity.message_log
-        if not frame:
-            return  # a call that is handled a second time was logged the first time
-        if policy is MessageLogPolicy.ALL or (policy is MessageLogPolicy.ERRORS and deviation is not None):
-            self._services.message_log.append(
-                self.identity.id, self._services.clock.now_us(), direction, frame, deviation
-            )
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._guard(work))

@@ -32,6 +32,8 @@ class Dialect(Protocol):
 
     transaction_messages: dict[str, str]
     """The actions that are never refused, each with the `kind` of its `UnreadableReceived`."""
+    remote_starts: frozenset[str]
+    """The actions of ours that let a session begin; at a gated station they wait for room."""
 
     def decode(self, action: str, payload: bytes, received_at_us: int) -> Decoded | Refusal:
         """Read a station's call; strict first, repaired if need be.
@@ -67,6 +69,10 @@ class Dialect(Protocol):
 
         Where the payload leaves something open, more is said to be touched rather than less.
         """
+        ...
+
+    def written_keys(self, action: str, payload: bytes) -> tuple[str, ...]:
+        """Return the configuration keys (2.0.1: variables) that a checked call writes if it succeeds."""
         ...
 
     def effect_stage(self, action: str, payload: bytes, result: CommandResult) -> EffectStage:

@@ -25,6 +25,9 @@ Answer = TypeVar("Answer", bound=StationAnswer)
 REPAIRED_BYTES_MAX = 256 * 1024
 """A longer payload that breaks its schema is not repaired: a megabyte would keep everybody waiting."""
 
+REMOTE_STARTS = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
+"""What OCPP 1.6 and 2.0.1 call it."""
+
 _UNREADABLE = (ValueError, RecursionError)
 """What decoding raises: msgspec's errors and UnicodeDecodeError are ValueErrors."""
 
@@ -86,6 +89,8 @@ class Control(Struct, frozen=True, kw_only=True):
     effects: Mapping[str, Callable[[bytes, int], tuple[ProfileEffect, ...]]]
     """By the actions of ours that may have some."""
     effect_stage: Callable[[str, bytes, CommandResult], EffectStage]
+    writes: Mapping[str, Callable[[bytes], tuple[str, ...]]] = {}
+    """Which configuration keys a call writes, by the actions of ours that write any."""
 
 
 class _Route(Struct, frozen=True):
@@ -119,6 +124,7 @@ class TableDialect:
         self.transaction_messages = {
             action: row.unreadable for action, row in inbound.items() if row.unreadable is not None
         }
+        self.remote_starts = REMOTE_STARTS & outbound.keys()
         self._schemas = {action: request_schema(package, action) for action in inbound | outbound}
         self._repairs = repairs
         self._control = control
@@ -177,6 +183,11 @@ class TableDialect:
         """Return what a checked call does to charging profiles."""
         effects = self._control.effects.get(action)
         return () if effects is None else effects(payload, now_us)
+
+    def written_keys(self, action: str, payload: bytes) -> tuple[str, ...]:
+        """Return the configuration keys that a checked call writes."""
+        written = self._control.writes.get(action)
+        return () if written is None else written(payload)
 
     def effect_stage(self, action: str, payload: bytes, result: CommandResult) -> EffectStage:
         """Say how a call that left and has effects ended."""

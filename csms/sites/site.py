@@ -165,7 +165,7 @@ class SiteTask:
         """Make a loop of what is stored; what is told from now on may be missing there, so the loop takes it too."""
         self._failure = None
         self._outdated = False
-        self._inbox = [*self._touched, *self._readings.values()]
+        self._inbox = [*self._touched, *self._readings.values(), *self._parts.starts.waiting(self.names)]
         self._living = True
         try:
             stored, facts = await self._read()
@@ -195,7 +195,10 @@ class SiteTask:
                 stored, facts = await self._read()
                 # A newer one came meanwhile: it comes next, or a new life began with it.
                 if stored is self._sound:
-                    self.tell([SiteRevised(stored=stored, facts=facts, online=self._parts.link.online())])
+                    online = self._parts.link.online()
+                    self.tell([SiteRevised(stored=stored, facts=facts, online=online)])
+                    # Who waits at a station that was another site's is not known here yet.
+                    self.tell(self._parts.starts.waiting(self.names))
         except HeadroomError as error:
             self._outdated = True
             _log.error("site.not-revised", site=self.stored.id, problem=str(error))

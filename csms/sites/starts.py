@@ -37,6 +37,11 @@ class StartQueue:
             if not waiting and self._waiting.get(key) is waiting:
                 del self._waiting[key]
 
+    def waiting(self, stations: Iterable[str]) -> list[StartWanted]:
+        """Return the news that somebody waits at these stations, for whoever has not heard of it yet."""
+        keys = {station.lower() for station in stations}
+        return [StartWanted(key) for key in sorted(keys & self._waiting.keys())]
+
     def let(self, stations: Iterable[str]) -> None:
         """Let everybody start who waits at these stations."""
         for station in stations:
@@ -45,13 +50,14 @@ class StartQueue:
                     one.set_result(True)
 
     def gate(self, site_id: str, gated: frozenset[str], link: StationLink) -> None:
-        """Let nobody start unasked at the stations `gated` of a site, and everybody at its others."""
+        """Let nobody start unasked at the stations `gated` of a site, and everybody at its others, also who waits there."""
         before = self._gated.pop(site_id, frozenset[str]())
         # One that moved may be gated by its new site already.
         elsewhere = {station.lower() for stations in self._gated.values() for station in stations}
         for station in sorted(before - gated):
             if station.lower() not in elsewhere:
                 link.gate(station, gated=False)
+                self.let([station])
         for station in sorted(gated - before):
             link.gate(station, gated=True)
         self._gated[site_id] = gated

@@ -541,3 +541,14 @@ def test_whatever_happens_who_started_with_consent_is_counted_and_fits(events: l
     street = _Street()
     for event in events:
         street.do(*event)
+
+
+def test_room_is_held_for_as_long_as_the_station_says_that_a_start_may_take():
+    desk = a_gate()
+    desk.step(gated(1, starts_within_s=300.0))
+    ask(desk, 1)
+    assert started(desk) == {1: True}
+    desk.later(299.0)
+    assert desk.exposure(1) == 32.0
+    desk.later(2.0)
+    assert desk.exposure(1) == 0.0

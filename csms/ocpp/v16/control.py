@@ -162,9 +162,14 @@ def _text(raw: Raw) -> str:
     return msgspec.json.decode(text, type=str) if text.startswith('"') else text
 
 
+def _written(payload: bytes) -> tuple[str, ...]:
+    return (msgspec.json.decode(payload, type=m.ChangeConfigurationRequest).key,)
+
+
 CONTROL = Control(
     shape=shape,
     read_outcome=read_outcome,
     effects=EFFECTS,
     effect_stage=effect_stage,
+    writes={"ChangeConfiguration": _written},
 )

@@ -104,4 +104,5 @@ CONTROL = Control(
     read_outcome=read_outcome,
     effects=EFFECTS,
     effect_stage=effect_stage,
+    writes={"SetVariables": configuration.written},
 )

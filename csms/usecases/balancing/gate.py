@@ -27,8 +27,16 @@ GATE_KEYS: tuple[str, ...] = (
     Setting.STARTS_UNAUTHORIZED,
 )
 """The others are optional; a station without them can't do what they switch."""
+READ_KEYS = (*GATE_KEYS, Setting.CONNECTION_TIMEOUT)
+CONNECTION_TIMEOUT_MAX_S = 3600
+"""What says more, or 0, says nothing."""
+BEGINS_LATER_S = 45.0
+"""What may pass between our consent and the station's: a remote start waits for its turn, an answer is on its way."""
 TRIES_MAX = 3
 """How often in a row a station may leave a question without an answer."""
+
+
+_FOLDED_KEYS = {key.casefold() for key in GATE_KEYS}
 
 
 class StartWanted(Struct, frozen=True):
@@ -53,18 +61,28 @@ def reserves_fit(site: Site, least: Mapping[EvseKey, float]) -> bool:
 
 
 class StartGate:
-    """One station's way to a shut gate: read, write what is not off, read again."""
+    """One station's way to a shut gate: read, write what is not off, read again.
 
-    def __init__(self) -> None:
-        """Want none."""
+    Who was let start before it was shut may still come: only after that time it is worth what a shut gate is.
+    """
+
+    def __init__(self, usual_s: float = 120.0) -> None:
+        """Want none; `usual_s`: how long after our consent a session begins where the station doesn't say."""
         self.shut = False
         """It was read back that nobody starts there by itself."""
+        self.worth_from_us = 0
+        """When a shut one lets nobody come any more of whom the balancing does not know; site time."""
+        self.starts_within_s = usual_s
+        """How long after our consent a session begins at the latest."""
+        self._usual_s = usual_s
+        self._doubted = False
+        """It was shut until somebody wrote what it stands on."""
         self.trouble: str | None = None
         """Why it can't be shut."""
+        self.so_far: OrderOutcome | None = None
+        """What parts of the read under way have said; a part that goes on from something else is out of date."""
         self._wanted = False
         self._asks = False
-        self._so_far: OrderOutcome | None = None
-        """What parts of the read under way have said."""
         self._to_write: list[str] = []
         self._wrote = self._reboots = False
         self._tries = 0
@@ -78,8 +96,23 @@ class StartGate:
         if wanted == self._wanted:
             return
         self._wanted = wanted
-        self.shut = self.shut and wanted
+        self.shut, self._doubted = self.shut and wanted, False
         self._begin()
+
+    @property
+    def holds(self) -> bool:
+        """Whether who would start there is to ask first: also while it is looked whether it is shut still."""
+        return self.shut or self._doubted
+
+    def is_worth(self, now_us: int) -> bool:
+        """Tell whether without a session nobody charges there."""
+        return self.shut and now_us >= self.worth_from_us
+
+    def touched(self, keys: Collection[str]) -> None:
+        """Look again where somebody else wrote, or may have written, one of the keys that it stands on."""
+        if self._wanted and not {key.casefold() for key in keys}.isdisjoint(_FOLDED_KEYS):
+            self.shut, self._doubted = False, self.holds
+            self._begin()
 
     def booted(self) -> None:
         """Look again: what was written should have stayed, and what waited for a boot is in force."""
@@ -88,17 +121,17 @@ class StartGate:
 
     def _begin(self) -> None:
         self._asks, self._wrote, self._tries = self._wanted, False, 0
-        self._to_write, self.trouble, self._so_far = [], None, None
+        self._to_write, self.trouble, self.so_far = [], None, None
 
     @property
     def following(self) -> ReadConfiguration | WriteConfiguration | None:
         """What to ask the station now; None when all is done."""
         if self._to_write:
             return WriteConfiguration(self._to_write[0], "false")
-        return ReadConfiguration(GATE_KEYS, self._so_far) if self._asks else None
+        return ReadConfiguration(READ_KEYS, self.so_far) if self._asks else None
 
-    def read_ended(self, outcome: OrderOutcome) -> None:
-        """Take in what it lets pass by itself."""
+    def read_ended(self, outcome: OrderOutcome, now_us: int) -> None:
+        """Take in what it lets pass by itself, and how long a start may take."""
         if outcome.verdict is OrderVerdict.NOT_SENT or not self._asks:
             return
         if outcome.verdict is not OrderVerdict.ACCEPTED:
@@ -106,10 +139,13 @@ class StartGate:
             if self._tries >= TRIES_MAX:
                 self._fail("it does not say whether it lets people start by itself")
             return
-        self._so_far = None if outcome.complete else outcome
+        self.so_far = None if outcome.complete else outcome
         if not outcome.complete:
             return
         said = {key.casefold(): value.strip().casefold() for key, value in outcome.values.items()}
+        self.starts_within_s = _starts_within_s(
+            said.get(Setting.CONNECTION_TIMEOUT.casefold()), self._usual_s
+        )
         is_open = [
             key
             for key in GATE_KEYS
@@ -118,10 +154,13 @@ class StartGate:
         if self._reboots:
             self._fail("it lets people start by itself until it is booted")
         elif not is_open:
-            self.shut, self._asks = True, False
+            if not self.holds:
+                self.worth_from_us = now_us + int(self.starts_within_s * 1e6)
+            self.shut, self._doubted, self._asks = True, False, False
         elif self._wrote:
             self._fail(f"it lets people start by itself: {', '.join(is_open)} can't be switched off")
         else:
+            self.shut = self._doubted = False
             self._to_write, self._wrote = is_open, True
 
     def write_ended(self, outcome: OrderOutcome) -> None:
@@ -132,7 +171,16 @@ class StartGate:
         self._to_write.pop(0)
 
     def _fail(self, why: str) -> None:
-        self.shut, self._asks, self.trouble = False, False, why
+        self.shut = self._doubted = self._asks = False
+        self.trouble = why
+
+
+def _starts_within_s(timeout: str | None, usual_s: float) -> float:
+    """Return how long after our consent a session begins at the latest, by what a station says of its time-out."""
+    if timeout is None or not timeout.isascii() or not timeout.isdigit():
+        return usual_s
+    timeout_s = int(timeout) if len(timeout) <= len(str(CONNECTION_TIMEOUT_MAX_S)) else 0
+    return timeout_s + BEGINS_LATER_S if 0 < timeout_s <= CONNECTION_TIMEOUT_MAX_S else usual_s
 
 
 class Starts:

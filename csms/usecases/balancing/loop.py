@@ -75,6 +75,7 @@ class SiteLoop:
             obeys_s=settings.obeys_at_least_s,
             measurands=options.measurands,
             sample_interval_s=options.sample_interval_s,
+            start_hold_s=settings.start_hold_s,
         )
         self._revision = stored.revision
         self._now_us = now_us
@@ -160,7 +161,7 @@ class SiteLoop:
                 self._found.observe(*self._starts.given_up(station.wire_id, now_us / 1e6))
                 continue
             free = [evse.key for evse in station.evses if self._seen.cars.find(evse.key) is None]
-            keys = free if station.gate.shut else []
+            keys = free if station.gate.holds else []
             self._found.observe(*self._starts.wanted(station.wire_id, keys, now_us / 1e6))
 
     def _revise(self, revised: SiteRevised, site: Site, now_us: int) -> None:
@@ -238,7 +239,7 @@ class SiteLoop:
             alarms=alarms,
             view=self.state,
             starts=self._starts.decided(decision.starts),
-            gated=frozenset(one.wire_id for one in self._seen.stations.values() if one.gate.shut),
+            gated=frozenset(one.wire_id for one in self._seen.stations.values() if one.gate.holds),
         )
 
     def _find_crowded(self) -> None:
@@ -339,6 +340,11 @@ class SiteLoop:
             for station in self._seen.stations.values()
             for at_us in (station.quiet_until_us, station.ask_from_us)
             if station.connected and at_us > self._now_us
+        ]
+        times_us += [
+            station.gate.worth_from_us
+            for station in self._seen.stations.values()
+            if station.gate.shut and station.gate.worth_from_us > self._now_us
         ]
         if wake_at_s < math.inf:
             times_us.append(math.ceil(wake_at_s * 1e6) + 1)

@@ -17,7 +17,7 @@ from balancer.observations import (
 )
 from balancer.site import Evse, EvseKey, Site
 from balancer.units import NO_AMPERES, Amperes, on_phases
-from csms.domain.control import ProfilesTouched, is_external
+from csms.domain.control import ConfigurationTouched, ProfilesTouched, is_external
 from csms.domain.metering import Quality
 from csms.domain.records import (
     CapRemoved,
@@ -121,10 +121,8 @@ class Observing:
                     self._transaction(one, closed)
                 case StationConnected() | StationDisconnected() | StationBooted() | ConnectorStatusRecorded():
                     self._of_station(one)
-                case ProfilesTouched():
-                    self._touched(one)
-                case ForeignSaved() | ForeignRemoved():
-                    self._limited(one)
+                case ProfilesTouched() | ConfigurationTouched() | ForeignSaved() | ForeignRemoved():
+                    self._by_others(one)
                 case MeterReading():
                     self._read(one)
                 case CapChanged():
@@ -221,7 +219,23 @@ class Observing:
             return NO_AMPERES
         return on_phases(power_w / self.site.nominal_voltage_v / phases.count(True), phases)
 
-    # --- profiles
+    # --- profiles and configuration
+
+    def _by_others(
+        self, news: ProfilesTouched | ConfigurationTouched | ForeignSaved | ForeignRemoved
+    ) -> None:
+        match news:
+            case ProfilesTouched():
+                self._touched(news)
+            case ConfigurationTouched():
+                self._written(news)
+            case ForeignSaved() | ForeignRemoved():
+                self._limited(news)
+
+    def _written(self, news: ConfigurationTouched) -> None:
+        station = self.station(news.station_id)
+        if station is not None:
+            station.gate.touched(news.keys)
 
     def _touched(self, news: ProfilesTouched) -> None:
         station = self.station(news.station_id)

@@ -29,7 +29,7 @@ from csms.usecases.balancing.clocks import StationClock
 from csms.usecases.balancing.desk import Desk, Job
 from csms.usecases.balancing.findings import Findings
 from csms.usecases.balancing.forms import KnownForm, Ladder, describe, form_key, outlives, same_failsafe
-from csms.usecases.balancing.gate import GATE_KEYS, KEPT_A, StartGate
+from csms.usecases.balancing.gate import GATE_KEYS, KEPT_A, READ_KEYS, StartGate
 from csms.usecases.balancing.measuring import MeasurementSetup
 
 READS_MAX = 3
@@ -53,6 +53,8 @@ class StationOptions(Struct, frozen=True, kw_only=True):
     obeys_s: float
     measurands: tuple[str, ...]
     sample_interval_s: int
+    start_hold_s: float
+    """How long after our consent a session begins where the station doesn't say."""
 
 
 class Limit(Struct, frozen=True):
@@ -99,7 +101,9 @@ class Station:
         self.limits: dict[int, Limit] = {}
         self._drew_a: dict[int, float] = {}
         self._told: dict[EvseKey, Capability] = {}
-        self.gate = StartGate()
+        self.gate = StartGate(options.start_hold_s)
+        self._gated = False
+        """The controller counts on the gate."""
         self.crowded = False
         """The site has no room for the failsafe that it takes at least."""
 
@@ -129,7 +133,8 @@ class Station:
             own = KnownForm.read(fact.form)
             if own is not None and own.firmware not in {None, fact.firmware}:
                 own = None
-            self.gate.know(shut=own is not None and own.gated)
+            self._gated = own is not None and own.gated
+            self.gate.know(shut=self._gated)
             known = own or KnownForm.read(fact.model_form)
             if known is not None:
                 self.ladder.know(known)
@@ -195,6 +200,9 @@ class Station:
         """Tell the controller what it must know before it decides, and ask the station what is not known of it."""
         steered = enforcing and self.managed and bool(self.evses)
         self.gate.want(wanted=steered and self.form_known and (self.crowded or not self.movable))
+        if self.gate.is_worth(now_us) != self._gated:
+            self._gated = not self._gated
+            self._save(found, now_us)
         if steered:
             welcome = self.connected and self._boot_status == "Accepted"
             settled = now_us >= self.quiet_until_us
@@ -245,7 +253,8 @@ class Station:
                 obeys_within_s=self._options.obeys_s,
                 in_watts=form.unit is RateUnit.WATT or evse.supply == "DC",
                 failsafe_at_least_a=min(self.ladder.known.failsafe_at_least_a, evse.max_a),
-                gated=self.gate.shut,
+                gated=self._gated,
+                starts_within_s=self.gate.starts_within_s,
             )
             if self._told.get(evse.key) != capability:
                 self._told[evse.key] = capability
@@ -292,10 +301,11 @@ class Station:
         self, found: Findings, wanted: ReadConfiguration, outcome: OrderOutcome, now_us: int
     ) -> None:
         """Take in what it says of itself, or that it doesn't."""
-        if wanted.keys == GATE_KEYS:
-            self._gate_read(found, outcome, now_us)
+        if wanted.keys == READ_KEYS:
+            if wanted.so_far is self.gate.so_far:
+                self._gate_read(found, outcome, now_us)
             return
-        if outcome.verdict is OrderVerdict.NOT_SENT:
+        if outcome.verdict is OrderVerdict.NOT_SENT or wanted.so_far is not self._read_so_far:
             return
         if outcome.verdict is OrderVerdict.UNKNOWN:
             self._reads_failed += 1
@@ -315,10 +325,8 @@ class Station:
         self._save(found, now_us)
 
     def _gate_read(self, found: Findings, outcome: OrderOutcome, now_us: int) -> None:
-        before, trouble = self.gate.shut, self.gate.trouble
-        self.gate.read_ended(outcome)
-        if self.gate.shut != before:
-            self._save(found, now_us)
+        trouble = self.gate.trouble
+        self.gate.read_ended(outcome, now_us)
         if self.gate.trouble not in {None, trouble}:
             text = f"its maximum is reserved: {self.gate.trouble}"
             found.alarm("gate-open", text, now_us, station=self.wire_id)
@@ -404,7 +412,7 @@ class Station:
 
     def _save(self, found: Findings, now_us: int) -> None:
         known = structs.replace(self.ladder.known, firmware=self._firmware, gated=False)
-        own = structs.replace(known, gated=self.gate.shut)
+        own = structs.replace(known, gated=self._gated)
         found.keep(FormSaved(self.wire_id, own.written(), now_us))
         if (known.accepted or not known.movable) and self._vendor and self._model:
             found.keep(

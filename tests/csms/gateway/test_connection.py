@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from csms.domain.errors import RecordRefused
 from csms.domain.transaction import StartKey, Transaction
-from csms.gateway.connection import OPEN_CHARACTERS_LIMIT
+from csms.gateway.wire import OPEN_CHARACTERS_LIMIT
 from tests.csms.gateway.bench import STATUS, Bench, run, soon
 
 STOP = {"transactionId": 7, "meterStop": 20, "timestamp": "2026-01-01T01:00:00Z"}

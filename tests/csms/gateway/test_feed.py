@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from csms.domain.commands import CommandResult, Priority, RawCommand
-from csms.domain.control import EffectStage, FailsafeOrder, ProfileForm, ProfilesTouched
+from csms.domain.control import ConfigurationTouched, EffectStage, FailsafeOrder, ProfileForm, ProfilesTouched
 from csms.domain.errors import RecordRefused, StorageError
 from csms.domain.records import (
     ConnectorStatusRecorded,
@@ -251,5 +251,38 @@ def test_of_a_call_that_never_left_nothing_is_told() -> None:
         bench.answer(bench.happened[0], {"status": "Accepted"})
         await first
         assert _stages(bench) == ["ClearCache"]
+
+    run(scenario)
+
+
+# --- configuration
+
+
+@pytest.mark.parametrize("status", ["Accepted", "Rejected"])
+def test_a_write_of_configuration_is_told_as_it_leaves_and_when_it_has_ended(status: str) -> None:
+    async def scenario(bench: Bench) -> None:
+        called = _call(bench, "ChangeConfiguration", {"key": "LocalPreAuthorize", "value": "true"})
+        frame = await bench.frame()
+        bench.answer(frame, {"status": status})
+        await called
+        first, left, last = bench.happened
+        assert left == frame
+        for told in (first, last):
+            assert isinstance(told, ConfigurationTouched)
+            assert (told.station_id, told.keys) == ("CP-1", ("LocalPreAuthorize",))
+
+    run(scenario)
+
+
+def test_a_write_that_never_leaves_is_not_told() -> None:
+    async def scenario(bench: Bench) -> None:
+        other = RawCommand(id="first", name="clear-cache", action="ClearCache", payload=b"{}")
+        first = asyncio.create_task(bench.connection.call(other))
+        await bench.frame()
+        called = _call(bench, "ChangeConfiguration", {"key": "LocalPreAuthorize", "value": "true"})
+        await bench.recorded("call", "queued")
+        bench.connection.closed("gone")
+        await asyncio.gather(first, called)
+        assert len(bench.happened) == 1
 
     run(scenario)

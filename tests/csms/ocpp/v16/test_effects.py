@@ -240,3 +240,16 @@ def test_every_call_that_may_leave_has_its_effects_told(action, scaled):
         payload = payloads.valid(schema, random)
         effects = _effects(action, payload)
         assert effects or (action == "RemoteStartTransaction" and "chargingProfile" not in payload)
+
+
+# --- configuration, and starts
+
+
+def test_a_configuration_write_names_its_key_and_other_calls_write_none():
+    payload = DIALECT.check_call("ChangeConfiguration", b'{"key": "LocalPreAuthorize", "value": "true"}')
+    assert DIALECT.written_keys("ChangeConfiguration", payload) == ("LocalPreAuthorize",)
+    assert DIALECT.written_keys("GetConfiguration", b'{"key": ["LocalPreAuthorize"]}') == ()
+
+
+def test_a_session_begins_remotely_with_one_action():
+    assert DIALECT.remote_starts == {"RemoteStartTransaction"}

@@ -19,7 +19,7 @@ from csms.domain.control import (
 from csms.domain.errors import Invalid
 from csms.ocpp.v201 import DIALECT
 from csms.ocpp.v201.capabilities import EVSES_MAX, ITEMS_PER_READ, VARIABLES
-from csms.ocpp.v201.configuration import ITEMS_MAX, ITEMS_UNSAID, written
+from csms.ocpp.v201.configuration import ITEMS_MAX, ITEMS_UNSAID
 from csms.ocpp.v201.variables import VariableName, format_name
 from tests.csms.ocpp import payloads
 
@@ -365,4 +365,4 @@ def test_what_a_call_writes_is_told_by_role_as_far_as_it_has_one():
         },
     ]
     payload = DIALECT.check_call("SetVariables", json.dumps({"setVariableData": data}).encode())
-    assert written(payload) == (Setting.LOCAL_PRE_AUTHORIZE, "X[i](1,2).Y")
+    assert DIALECT.written_keys("SetVariables", payload) == (Setting.LOCAL_PRE_AUTHORIZE, "X[i](1,2).Y")

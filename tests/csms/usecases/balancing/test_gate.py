@@ -9,10 +9,11 @@ import pytest
 from balancer.observations import StartAsked, StartOver
 from balancer.site import Evse, EvseKey, Node, Site
 from csms.domain.control import OrderOutcome, OrderVerdict, ReadConfiguration, WriteConfiguration
-from csms.usecases.balancing.gate import GATE_KEYS, StartGate, Starts, reserves_fit
+from csms.usecases.balancing.gate import BEGINS_LATER_S, GATE_KEYS, READ_KEYS, StartGate, Starts, reserves_fit
 
 ALL_OFF = dict.fromkeys(GATE_KEYS, "false")
-READ = ReadConfiguration(GATE_KEYS)
+READ = ReadConfiguration(READ_KEYS)
+NOW_US = 1_764_000_000_000_000
 ONE, TWO = EvseKey("CP-1", 1), EvseKey("CP-1", 2)
 OTHER = EvseKey("CP-2", 1)
 
@@ -34,7 +35,7 @@ def _gate() -> StartGate:
 def test_who_is_not_to_be_gated_is_asked_nothing() -> None:
     gate = StartGate()
     gate.booted()
-    gate.read_ended(_said(ALL_OFF))
+    gate.read_ended(_said(ALL_OFF), NOW_US)
     gate.write_ended(_ended())
     assert (gate.following, gate.shut) == (None, False)
 
@@ -42,21 +43,21 @@ def test_who_is_not_to_be_gated_is_asked_nothing() -> None:
 def test_what_is_not_off_is_switched_off_and_read_back() -> None:
     gate = _gate()
     assert gate.following == READ
-    gate.read_ended(_said({**ALL_OFF, "LocalPreAuthorize": "true", "LocalAuthListEnabled": "True"}))
+    gate.read_ended(_said({**ALL_OFF, "LocalPreAuthorize": "true", "LocalAuthListEnabled": "True"}), NOW_US)
     assert not gate.shut
     for key in ("LocalPreAuthorize", "LocalAuthListEnabled"):
         assert gate.following == WriteConfiguration(key, "false")
         gate.write_ended(_ended(OrderVerdict.NOT_SENT))
         gate.write_ended(_ended())
     assert (gate.following, gate.shut) == (READ, False)
-    gate.read_ended(_said(ALL_OFF))
+    gate.read_ended(_said(ALL_OFF), NOW_US)
     assert (gate.following, gate.shut, gate.trouble) == (None, True, None)
 
 
 def test_a_station_that_says_yes_and_goes_on_as_before_is_not_believed() -> None:
     gate = _gate()
     for _ in range(2):
-        gate.read_ended(_said({**ALL_OFF, "AuthorizationCacheEnabled": "true"}))
+        gate.read_ended(_said({**ALL_OFF, "AuthorizationCacheEnabled": "true"}), NOW_US)
         gate.write_ended(_ended())
     assert (gate.following, gate.shut) == (None, False)
     assert gate.trouble is not None
@@ -68,30 +69,30 @@ def test_a_station_that_says_yes_and_goes_on_as_before_is_not_believed() -> None
 )
 def test_what_a_station_need_not_have_is_off_where_it_has_none(absent: str, shut: bool) -> None:
     gate = _gate()
-    gate.read_ended(_said({key.upper(): value for key, value in ALL_OFF.items() if key != absent}))
+    gate.read_ended(_said({key.upper(): value for key, value in ALL_OFF.items() if key != absent}), NOW_US)
     assert gate.shut is shut
 
 
 def test_what_is_in_force_after_a_boot_only_does_not_count_before() -> None:
     gate = _gate()
-    gate.read_ended(_said({**ALL_OFF, "LocalPreAuthorize": "true"}))
+    gate.read_ended(_said({**ALL_OFF, "LocalPreAuthorize": "true"}), NOW_US)
     gate.write_ended(_ended(reboot_required=True))
-    gate.read_ended(_said(ALL_OFF))
+    gate.read_ended(_said(ALL_OFF), NOW_US)
     assert not gate.shut
     gate.booted()
-    gate.read_ended(_said(ALL_OFF))
+    gate.read_ended(_said(ALL_OFF), NOW_US)
     assert gate.shut
 
 
 def test_a_shut_gate_stays_so_over_a_boot_until_something_else_is_read() -> None:
     gate = _gate()
-    gate.read_ended(_said(ALL_OFF))
+    gate.read_ended(_said(ALL_OFF), NOW_US)
     gate.booted()
     assert (gate.shut, gate.following) == (True, READ)
-    gate.read_ended(_ended(OrderVerdict.NOT_SENT))
+    gate.read_ended(_ended(OrderVerdict.NOT_SENT), NOW_US)
     for _ in range(3):
         assert gate.shut
-        gate.read_ended(_ended(OrderVerdict.UNKNOWN))
+        gate.read_ended(_ended(OrderVerdict.UNKNOWN), NOW_US)
     assert (gate.shut, gate.following) == (False, None)
     assert gate.trouble
 
@@ -104,6 +105,91 @@ def test_a_gate_is_known_over_a_restart_and_gone_when_nobody_wants_it() -> None:
     gate.want(wanted=True)
     gate.want(wanted=False)
     assert (gate.shut, gate.following) == (False, None)
+
+
+# --- who was let start before
+
+
+def test_a_gate_is_worth_nothing_until_whoever_was_let_start_before_has_come_or_not() -> None:
+    gate = _gate()
+    gate.read_ended(_said({**ALL_OFF, "connectiontimeout": " 30 "}), NOW_US)
+    worth_us = NOW_US + int((30 + BEGINS_LATER_S) * 1e6)
+    assert (gate.shut, gate.holds, gate.starts_within_s) == (True, True, 30 + BEGINS_LATER_S)
+    assert (gate.is_worth(worth_us - 1), gate.is_worth(worth_us)) == (False, True)
+
+
+@pytest.mark.parametrize("said", [None, "", "0", "-5", "soon", "3601", "9" * 5000, "١٢"])
+def test_a_station_that_does_not_say_how_long_a_start_may_take_has_the_usual_time(said: str | None) -> None:
+    gate = StartGate(100.0)
+    gate.want(wanted=True)
+    gate.read_ended(_said(ALL_OFF if said is None else {**ALL_OFF, "ConnectionTimeOut": said}), NOW_US)
+    assert (gate.starts_within_s, gate.worth_from_us) == (100.0, NOW_US + 100_000_000)
+
+
+def test_a_gate_that_is_known_is_worth_its_name_at_once() -> None:
+    gate = StartGate()
+    gate.know(shut=True)
+    gate.want(wanted=True)
+    assert gate.is_worth(NOW_US)
+    gate.read_ended(_said(ALL_OFF), NOW_US)
+    assert gate.is_worth(NOW_US)
+
+
+# --- who writes what it stands on
+
+
+def _shut() -> StartGate:
+    gate = _gate()
+    gate.read_ended(_said(ALL_OFF), NOW_US - 3_600_000_000)
+    assert gate.is_worth(NOW_US)
+    return gate
+
+
+def test_a_gate_whose_keys_somebody_wrote_is_not_believed_until_it_is_read_back() -> None:
+    gate = _shut()
+    for _ in range(2):
+        gate.touched(["Anything", "localPREauthorize"])
+        assert (gate.shut, gate.holds, gate.following) == (False, True, READ)
+    gate.read_ended(_said(ALL_OFF), NOW_US)
+    assert (gate.is_worth(NOW_US), gate.following) == (True, None)
+
+
+def test_what_somebody_switched_on_is_switched_off_again_and_whoever_came_meanwhile_counts() -> None:
+    gate = _shut()
+    gate.touched(["LocalPreAuthorize"])
+    gate.read_ended(_said({**ALL_OFF, "LocalPreAuthorize": "true"}), NOW_US)
+    assert (gate.holds, gate.following) == (False, WriteConfiguration("LocalPreAuthorize", "false"))
+    gate.write_ended(_ended())
+    gate.read_ended(_said(ALL_OFF), NOW_US)
+    assert (gate.shut, gate.is_worth(NOW_US)) == (True, False)
+    assert gate.is_worth(gate.worth_from_us)
+
+
+def test_a_gate_that_is_found_open_after_a_boot_is_not_believed_while_it_is_shut_again() -> None:
+    gate = _shut()
+    gate.booted()
+    gate.read_ended(_said({**ALL_OFF, "LocalPreAuthorize": "true"}), NOW_US)
+    assert (gate.shut, gate.holds) == (False, False)
+
+
+def test_other_keys_and_gates_that_nobody_wants_are_no_matter() -> None:
+    gate = _shut()
+    gate.touched(["MeterValueSampleInterval"])
+    assert (gate.shut, gate.following) == (True, None)
+    gate.touched(["LocalPreAuthorize"])
+    gate.want(wanted=False)
+    assert (gate.holds, gate.following) == (False, None)
+    gate.touched(["LocalPreAuthorize"])
+    assert (gate.holds, gate.following) == (False, None)
+
+
+def test_a_touched_gate_that_stays_open_is_told_of_and_holds_nobody() -> None:
+    gate = _shut()
+    gate.touched(["LocalPreAuthorize"])
+    for _ in range(3):
+        assert gate.holds
+        gate.read_ended(_ended(OrderVerdict.UNKNOWN), NOW_US)
+    assert (gate.holds, gate.trouble is None) == (False, False)
 
 
 # --- who waits

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from csms.domain.control import (
+    ConfigurationTouched,
     FailsafeOrder,
     LimitOrder,
     OrderOutcome,
@@ -14,7 +15,7 @@ from csms.domain.control import (
     WriteConfiguration,
 )
 from csms.usecases.balancing.forms import KnownForm
-from csms.usecases.balancing.gate import GATE_KEYS, StartGivenUp, StartWanted
+from csms.usecases.balancing.gate import BEGINS_LATER_S, GATE_KEYS, READ_KEYS, StartGivenUp, StartWanted
 from csms.usecases.balancing.replay import replay
 from tests.csms.usecases.balancing.scripted import REJECTED, UNSUPPORTED, FakeStation, World, site_config
 
@@ -27,7 +28,9 @@ class Script:
     least_a: float = 0.0
     stubborn: str = ""
     """A key that stays true whatever is written."""
-    values: dict[str, str] = field(default_factory=lambda: dict.fromkeys(GATE_KEYS, "true"))
+    values: dict[str, str] = field(
+        default_factory=lambda: {**dict.fromkeys(GATE_KEYS, "true"), "ConnectionTimeOut": "5"}
+    )
 
     def answer(self, order: StationOrder) -> OrderOutcome | None:
         match order:
@@ -54,7 +57,7 @@ def gated(script: Script, *, rating_a: float = 38.0) -> World:
         FakeStation("CP-2"),
         config=site_config(rating_a=rating_a),
     )
-    world.run(30)
+    world.run(60)
     return world
 
 
@@ -81,7 +84,7 @@ def gates(world: World) -> frozenset[str]:
 def test_a_station_without_smart_charging_gets_a_gate_and_then_costs_nothing() -> None:
     script = Script()
     world = gated(script)
-    assert set(script.values.values()) == {"false"}
+    assert {script.values[key] for key in GATE_KEYS} == {"false"}
     assert world.writes("CP-1") == [(key, "false") for key in GATE_KEYS]
     assert gates(world) == {"CP-1"}
     assert world.evse("CP-1").exposure_a == (0.0, 0.0, 0.0)
@@ -147,7 +150,7 @@ def test_a_gate_is_known_over_a_restart_and_read_back_again() -> None:
     world.start()
     world.run(30)
     assert world.running_a("CP-2") == 32.0
-    assert ReadConfiguration(GATE_KEYS) in [one.order for _, one in world.sent[before:]]
+    assert ReadConfiguration(READ_KEYS) in [one.order for _, one in world.sent[before:]]
     assert gates(world) == {"CP-1"}
 
 
@@ -184,3 +187,82 @@ def test_a_station_that_refuses_6_a_too_is_not_movable_and_gated() -> None:
     world.run(300)
     assert not world.evse("CP-1").movable
     assert gates(world) == {"CP-1"}
+
+
+# --- who was let start before, and who writes what the gate stands on
+
+
+def _exposure_a(world: World) -> float:
+    return world.evse("CP-1").exposure_a[0]
+
+
+def test_who_was_told_yes_before_the_gate_was_shut_still_counts_for_as_long_as_he_may_come() -> None:
+    world = World(FakeStation("CP-1", answers=Script().answer), FakeStation("CP-2"))
+    world.run(0.5)
+    while gates(world) != {"CP-1"}:
+        world.run(0.5)
+        assert world.s < 30
+    shut_s = world.s
+    world.run(5 + BEGINS_LATER_S - 2)
+    assert _exposure_a(world) == 32.0
+    form = KnownForm.read(world.forms["CP-1"])
+    assert form is not None
+    assert not form.gated
+    world.run(4)
+    assert _exposure_a(world) == 0.0
+    assert world.s < shut_s + 60
+    assert replay(world.decisions) == []
+
+
+def test_room_is_held_for_as_long_as_the_station_waits_for_a_start() -> None:
+    script = Script()
+    script.values["ConnectionTimeOut"] = "200"
+    world = gated(script)
+    world.run(300)
+    wait_at(world, "CP-1")
+    assert starts(world, for_s=2) == {"CP-1"}
+    world.run(200 + BEGINS_LATER_S - 5)
+    assert _exposure_a(world) == 32.0
+    world.run(6)
+    assert _exposure_a(world) == 0.0
+
+
+def test_after_somebody_wrote_a_key_of_the_gate_it_counts_again_once_it_was_read_back() -> None:
+    world = gated(Script())
+    before = len(world.sent)
+    world.tell(ConfigurationTouched("cp-1", world.now_us, ("MeterValueSampleInterval",)))
+    world.run(5)
+    assert (_exposure_a(world), world.sent[before:]) == (0.0, [])
+    world.tell(ConfigurationTouched("cp-1", world.now_us, ("LocalPreAuthorize",)))
+    world.run(0.01)
+    assert (_exposure_a(world), gates(world)) == (32.0, {"CP-1"})
+    world.run(5)
+    assert [one.order for _, one in world.sent[before:]] == [ReadConfiguration(READ_KEYS)]
+    assert (_exposure_a(world), gates(world)) == (0.0, {"CP-1"})
+
+
+def test_what_somebody_switched_on_by_hand_is_switched_off_again() -> None:
+    script = Script()
+    world = gated(script)
+    script.values["LocalPreAuthorize"] = "true"
+    world.tell(ConfigurationTouched("CP-1", world.now_us, ("LocalPreAuthorize",)))
+    world.tell(ConfigurationTouched("CP-9", world.now_us, ("LocalPreAuthorize",)))
+    world.run(5)
+    assert script.values["LocalPreAuthorize"] == "false"
+    assert (_exposure_a(world), gates(world)) == (32.0, {"CP-1"})
+    world.run(60)
+    assert _exposure_a(world) == 0.0
+    assert replay(world.decisions) == []
+
+
+def test_what_can_not_be_switched_off_again_is_reserved_and_told_of() -> None:
+    script = Script()
+    world = gated(script)
+    script.values["LocalPreAuthorize"], script.stubborn = "true", "LocalPreAuthorize"
+    world.tell(ConfigurationTouched("CP-1", world.now_us, ("LocalPreAuthorize",)))
+    world.run(5)
+    assert world.kinds().count("gate-open") == 1
+    assert (_exposure_a(world), gates(world)) == (32.0, frozenset())
+    world.start()
+    world.run(0.01)
+    assert _exposure_a(world) == 32.0

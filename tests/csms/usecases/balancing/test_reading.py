@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import structs
 
 from csms.domain.control import (
+    ConfigurationTouched,
     FailsafeOrder,
     OrderOutcome,
     OrderVerdict,
@@ -15,10 +16,11 @@ from csms.domain.control import (
     StationOrder,
     WriteConfiguration,
 )
-from csms.usecases.balancing.gate import GATE_KEYS, StartGate
-from tests.csms.usecases.balancing.scripted import SAID, FakeStation, World
+from csms.usecases.balancing.gate import GATE_KEYS, READ_KEYS, StartGate
+from tests.csms.usecases.balancing.scripted import SAID, UNSUPPORTED, FakeStation, World, site_config
 
 PARTS = 4
+NOW_US = 1_764_000_000_000_000
 
 
 def in_parts(order: StationOrder) -> OrderOutcome | None:
@@ -99,13 +101,47 @@ def test_a_start_gate_is_believed_after_the_last_part_only() -> None:
     gate = StartGate()
     gate.want(wanted=True)
     first = OrderOutcome(verdict=OrderVerdict.ACCEPTED, values={GATE_KEYS[0]: "false"}, complete=False)
-    gate.read_ended(first)
+    gate.read_ended(first, NOW_US)
     assert not gate.shut
-    assert gate.following == ReadConfiguration(GATE_KEYS, first)
-    gate.read_ended(OrderOutcome(verdict=OrderVerdict.ACCEPTED, values=dict.fromkeys(GATE_KEYS, "false")))
+    assert gate.following == ReadConfiguration(READ_KEYS, first)
+    last = OrderOutcome(verdict=OrderVerdict.ACCEPTED, values=dict.fromkeys(GATE_KEYS, "false"))
+    gate.read_ended(last, NOW_US)
     assert gate.shut
     gate.booted()
-    assert gate.following == ReadConfiguration(GATE_KEYS)
+    assert gate.following == ReadConfiguration(READ_KEYS)
+
+
+def test_what_somebody_writes_between_two_parts_makes_the_first_one_out_of_date() -> None:
+    """The second part alone would let a gate be believed that is open again."""
+    values = dict.fromkeys(GATE_KEYS, "false")
+    first, half = GATE_KEYS[0], len(GATE_KEYS) // 2
+
+    def by_halves(order: StationOrder) -> OrderOutcome | None:
+        match order:
+            case ReadConfiguration() if order.keys:
+                begun = order.so_far is not None
+                keys = GATE_KEYS[half:] if begun else GATE_KEYS[:half]
+                said = (order.so_far.values if order.so_far else {}) | {key: values[key] for key in keys}
+                return OrderOutcome(verdict=OrderVerdict.ACCEPTED, values=said, complete=begun)
+            case WriteConfiguration() if order.key in values:
+                values[order.key] = order.value
+                return None
+            case FailsafeOrder():
+                return UNSUPPORTED
+            case _:
+                return None
+
+    station = FakeStation("CP-1", answers=by_halves, answer_s=1.0)
+    world = World(station, FakeStation("CP-2"), config=site_config(rating_a=38.0))
+    while not any(read.keys and read.so_far for read in world.orders("CP-1", ReadConfiguration)):
+        world.run(0.1)
+    values[first] = "true"
+    world.tell(ConfigurationTouched("CP-1", world.now_us, (first,)))
+    world.run(30)
+    assert world.writes("CP-1") == [(first, "false")]
+    assert values[first] == "false"
+    assert world.last is not None
+    assert world.last.gated == {"CP-1"}
 
 
 def test_a_station_at_which_nobody_is_authorized_has_an_open_gate() -> None:
@@ -113,6 +149,6 @@ def test_a_station_at_which_nobody_is_authorized_has_an_open_gate() -> None:
     gate = StartGate()
     gate.want(wanted=True)
     said = dict.fromkeys(GATE_KEYS, "false") | {"StartsUnauthorized": "true"}
-    gate.read_ended(OrderOutcome(verdict=OrderVerdict.ACCEPTED, values=said))
+    gate.read_ended(OrderOutcome(verdict=OrderVerdict.ACCEPTED, values=said), NOW_US)
     assert not gate.shut
     assert gate.following == WriteConfiguration("StartsUnauthorized", "false")
