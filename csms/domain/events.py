@@ -185,7 +185,7 @@ class NoticeReceived(Struct, frozen=True, kw_only=True):
     """A station's notice that only needs to be kept: firmware, diagnostics, log and security notices."""
 
     kind: str
-    """`firmware.status`, `diagnostics.status`, `log.status`, `signed-firmware.status`, `security.event`."""
+    """What it is about: `firmware.status`, `log.status`, `security.event`, …; each dialect names its own."""
     data: str
     """JSON object of its members."""
 
@@ -200,7 +200,7 @@ class UnreadableReceived(Struct, frozen=True, kw_only=True):
     """A transaction message that even repair could not make readable; kept raw, so that nothing is lost."""
 
     kind: str
-    """`transaction.start`, `transaction.stop` or `samples`."""
+    """`transaction.start`, `transaction.stop`, `transaction.event` or `samples`."""
     action: str
     payload: bytes
     problem: str

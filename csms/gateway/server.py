@@ -185,6 +185,8 @@ class Gateway:
         if not chosen:
             # OCPP-J 1.6 §3.1.2: complete the handshake without a subprotocol, then close at once.
             socket.close(1002, f"offer one of the subprotocols {', '.join(self._dialects)}")
+            # The station's half of the closing is read too; whatever else it says has no owner.
+            socket.start()
             return
         connection = Connection(
             identity=identity,

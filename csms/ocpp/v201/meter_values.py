@@ -102,12 +102,13 @@ def _take(moment: Moment, sampled: m.SampledValue, *, at_station: bool) -> None:
         # As it is written in decimals, without the noise of binary fractions.
         measured = float(Decimal(repr(measured)) * factor)
     if -BEYOND_ALL_METERS < measured < BEYOND_ALL_METERS:
-        moment.take(_plan((sampled.measurand, sampled.phase, sampled.location, unit), at_station), measured)
+        kind = (sampled.measurand, sampled.phase, sampled.location, unit)
+        moment.take(_plan(kind, at_station=at_station), measured)
     else:
         moment.dropped = True
 
 
-def _plan(kind: _Kind, at_station: bool) -> Plan:  # noqa: FBT001 - the index of a pair
+def _plan(kind: _Kind, *, at_station: bool) -> Plan:
     plan = _PLANS[at_station].get(kind)
     if plan is None:
         plan = plan_for(*kind, at_station=at_station)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from csms.domain.answers import Acknowledged
-from csms.domain.events import StatusReported
+from csms.domain.events import DeviceEventsReported, StatusReported
 from csms.domain.station import ConnectorState
 from tests.csms.usecases.world import NOON, SECOND, World
 
@@ -96,3 +96,20 @@ def test_what_was_newest_is_still_known_after_a_crash(world: World) -> None:
     world.crash()
     world.send(_status("Available", NOON - 2 * SECOND))
     assert world.tables.statuses["CP-1", 1, 1].status == "Charging"
+
+
+def test_statuses_among_events_of_the_device_model_count_like_others_and_the_events_are_logged(
+    world: World,
+) -> None:
+    statuses = (_status("Occupied", NOON - SECOND), _status("Available", NOON - SECOND, evse=2))
+    event = DeviceEventsReported(data='{"seqNo":0}', statuses=statuses)
+    assert world.send(event) == Acknowledged()
+    assert {place: known.status for place, known in world.state().connectors.items()} == {
+        (1, 1): "Occupied",
+        (2, 1): "Available",
+    }
+    assert world.tables.statuses["CP-1", 2, 1].status == "Available"
+    assert [told["status"] for told in world.events("connector.status")] == ["Occupied", "Available"]
+    assert world.events("station.notice") == [
+        {"station_id": "CP-1", "kind": "device.events", "data": {"seqNo": 0}}
+    ]

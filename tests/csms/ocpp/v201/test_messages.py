@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from csms.ocpp.schemas import actions, request_schema, response_schema
+from csms.ocpp.v201 import messages as m
+
+
+def test_every_schema_has_its_class():
+    assert list(m.REQUESTS) == list(m.RESPONSES) == actions("v201")
+
+
+@pytest.mark.parametrize("action", sorted(m.REQUESTS))
+def test_members_stand_in_the_order_of_the_schema(action):
+    assert m.REQUESTS[action].__struct_fields__ == tuple(request_schema("v201", action).properties)
+    assert m.RESPONSES[action].__struct_fields__ == tuple(response_schema("v201", action).properties)
+
+
+def test_classes_are_called_as_the_standard_calls_them():
+    held = {
+        (m.TransactionEventRequest, "transactionInfo"): m.Transaction,
+        (m.TransactionEventRequest, "evse"): m.EVSE,
+        (m.AuthorizeRequest, "idToken"): m.IdToken,
+        (m.SampledValue, "unitOfMeasure"): m.UnitOfMeasure,
+    }
+    for (owner, member), expected in held.items():
+        field = next(field for field in msgspec.structs.fields(owner) if field.name == member)
+        assert expected in {field.type, *getattr(field.type, "__args__", ())}
+
+
+def test_a_vendors_members_stand_in_custom_data_only():
+    text = b'{"customData":{"vendorId":"V","x":[1]}}'
+    assert msgspec.json.decode(text, type=m.HeartbeatRequest).customData == m.CustomData(vendorId="V")
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"x":1}', type=m.HeartbeatRequest)
