@@ -13,6 +13,25 @@ OWN_PROFILE_IDS = range(1_000_000, 2_000_000)
 """Charging profile ids that are the balancer's; whoever else uses one changes our profiles."""
 
 
+_SOURCES = ("EMS", "SO", "CSO")
+_BEYOND_OCPP = -(2**31)
+"""A lower id has no profile: integers of OCPP have 32 bits."""
+
+
+def external_profile_id(source: str, *, whole_station: bool) -> int:
+    """Return what stands, in place of a charging profile's id, for the limit of an energy manager, the grid, ….
+
+    `source` as the standard names it; sources that it doesn't name share one.
+    """
+    place = _SOURCES.index(source) if source in _SOURCES else len(_SOURCES)
+    return _BEYOND_OCPP - 1 - 2 * place - whole_station
+
+
+def is_external(profile_id: int) -> bool:
+    """Tell whether an id stands for such a limit, which no central system can clear."""
+    return profile_id < _BEYOND_OCPP
+
+
 class RateUnit(str, enum.Enum):
     """The unit of a charging schedule's limits; the letters are the standard's."""
 
@@ -68,16 +87,41 @@ class LimitOrder(Struct, frozen=True, kw_only=True):
     start_us: int
 
 
+class Setting(str, enum.Enum):
+    """What the balancing reads and writes of a station's settings, by role; each version knows its own name for it.
+
+    The values, as far as 1.6 has the role, are its names; all switches are "true" or "false".
+    """
+
+    MEASURANDS = "MeterValuesSampledData"
+    """What is sampled during a transaction: a list, parted by commas."""
+    SAMPLE_INTERVAL = "MeterValueSampleInterval"
+    """Seconds."""
+    LOCAL_PRE_AUTHORIZE = "LocalPreAuthorize"
+    LOCAL_AUTHORIZE_OFFLINE = "LocalAuthorizeOffline"
+    AUTHORIZATION_CACHE = "AuthorizationCacheEnabled"
+    LOCAL_LIST = "LocalAuthListEnabled"
+    OFFLINE_FOR_UNKNOWN = "AllowOfflineTxForUnknownId"
+    STARTS_UNAUTHORIZED = "StartsUnauthorized"
+    """Anybody may start, and nobody is asked (2.x only)."""
+    CONNECTION_TIMEOUT = "ConnectionTimeOut"
+    """How long after its consent a station waits for the cable (1.6 §9.1.7); seconds."""
+
+
 class ReadConfiguration(Struct, frozen=True):
     """Read all that the station says of itself that bears on limits and measurement, or `keys` alone."""
 
     keys: tuple[str, ...] = ()
+    """`Setting`s, or names as the station's version has them."""
+    so_far: OrderOutcome | None = None
+    """What earlier parts of this read ended with: go on from there."""
 
 
 class WriteConfiguration(Struct, frozen=True):
     """Write one configuration key (2.0.1: variable)."""
 
     key: str
+    """A `Setting`, or a name as the station's version has it."""
     value: str
 
 
@@ -114,6 +158,8 @@ class OrderOutcome(Struct, frozen=True, kw_only=True):
     values: dict[str, str] = {}
     """Of a `ReadConfiguration`: key → value as the station wrote them."""
     unknown_keys: tuple[str, ...] = ()
+    complete: bool = True
+    """False: a part of a `ReadConfiguration` that takes more calls than one; to be asked again with it as `so_far`."""
     reboot_required: bool = False
     smart_charging: SmartCharging | None = None
     """Of an accepted `ReadConfiguration` of everything: what `values` say."""

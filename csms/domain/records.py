@@ -295,7 +295,7 @@ class ModelFormSaved(Struct, frozen=True, gc=False):
 
 
 class ForeignSaved(Struct, frozen=True, gc=False):
-    """Somebody else's charging profile is, or may be, on an EVSE."""
+    """Somebody else's charging profile is, or may be, on an EVSE (0: on all of the station)."""
 
     station_id: str
     evse: int
@@ -304,10 +304,12 @@ class ForeignSaved(Struct, frozen=True, gc=False):
     caps: int
     of_transaction: int
     at_us: int
+    limit_w: float | None = None
+    """Where it is said in watts and not in amperes."""
 
 
 class ForeignRemoved(Struct, frozen=True, gc=False):
-    """It is there no more."""
+    """It is there no more (EVSE 0: nowhere at the station)."""
 
     station_id: str
     evse: int

@@ -43,7 +43,7 @@ _PLACE = (
 )
 _FORGET_FOREIGN = (
     "DELETE FROM foreign_profiles "
-    "WHERE station_id = :station_id AND evse = :evse AND profile_id = :profile_id"
+    "WHERE station_id = :station_id AND :evse IN (0, evse) AND profile_id = :profile_id"
 )
 _FORGET_VARIABLES = (
     "DELETE FROM device_variables WHERE number IN (SELECT number FROM device_variables "

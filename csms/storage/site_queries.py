@@ -39,7 +39,7 @@ _EXPOSURES = (
     "FROM exposures WHERE station_id IN ({stations}) ORDER BY station_id, evse"
 )
 _FOREIGN = (
-    "SELECT station_id, evse, profile_id, limit_a, caps, of_transaction, at_us FROM foreign_profiles "
+    "SELECT station_id, evse, profile_id, limit_a, caps, of_transaction, at_us, limit_w FROM foreign_profiles "
     "WHERE station_id IN ({stations}) ORDER BY station_id, evse, profile_id"
 )
 _STATIONS = (

@@ -13,6 +13,7 @@ from csms.ports import Context, Lookup, Outcome
 from csms.usecases import (
     authorization,
     device_model,
+    external_limits,
     metering,
     notices,
     registration,
@@ -36,6 +37,7 @@ USE_CASES: dict[type[StationEvent], UseCase] = {
     events.SamplesReported: metering.read,
     events.TransactionEventReported: transaction_events.take,
     events.DeviceModelReported: device_model.report,
+    events.ExternalLimitReported: external_limits.report,
     events.VendorDataReceived: notices.vendor_data,
     events.NoticeReceived: notices.notice,
     events.CertificateRequested: notices.certificate_request,

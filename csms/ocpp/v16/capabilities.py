@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from csms.domain.control import RateUnit, SmartCharging
+from csms.domain.control import SmartCharging
 from csms.ocpp.repair import squashed
-
-_UNITS = {
-    **dict.fromkeys(("a", "amp", "amps", "ampere", "amperes", "current"), RateUnit.AMPERE),
-    **dict.fromkeys(("w", "watt", "watts", "power"), RateUnit.WATT),
-}
-"""§9.4.2 says Current and Power; stations write what they like."""
+from csms.ocpp.setting_texts import listed, number, rate_units
 
 _SMART_KEYS = (
     "ChargeProfileMaxStackLevel",
@@ -22,7 +17,6 @@ _SMART_KEYS = (
 )
 """§3.13.5: who can do smart charging has them."""
 
-_NUMBER = re.compile(r"[\s'\"]*(\d{1,9})(?:[.,]0*)?[\s'\"]*", re.ASCII)
 _ROTATION = re.compile(r"(?<!\d)(\d{1,5})[^0-9A-Z]*(RST|RTS|SRT|STR|TRS|TSR)(?![A-Z])")
 _BARE_ROTATION = re.compile(r"\W*(RST|RTS|SRT|STR|TRS|TSR)\W*")
 
@@ -34,29 +28,19 @@ def smart_charging(values: Mapping[str, str]) -> SmartCharging:
     def said(key: str) -> str:
         return by_key.get(squashed(key), "").strip()
 
-    def number(key: str, least: int) -> int | None:
-        found = _NUMBER.fullmatch(said(key))
-        return int(found[1]) if found and int(found[1]) >= least else None
-
-    units = (_UNITS.get(squashed(word)) for word in _listed(said("ChargingScheduleAllowedChargingRateUnit")))
-    evses = number("NumberOfConnectors", 1)
+    evses = number(said("NumberOfConnectors"), 1)
     return SmartCharging(
         supported=_supported(
-            _listed(said("SupportedFeatureProfiles")), has_keys=any(said(key) for key in _SMART_KEYS)
+            listed(said("SupportedFeatureProfiles")), has_keys=any(said(key) for key in _SMART_KEYS)
         ),
-        units=tuple(dict.fromkeys(unit for unit in units if unit)),
-        stack_level_max=number("ChargeProfileMaxStackLevel", 0),
-        periods_max=number("ChargingScheduleMaxPeriods", 1),
+        units=rate_units(listed(said("ChargingScheduleAllowedChargingRateUnit"))),
+        stack_level_max=number(said("ChargeProfileMaxStackLevel"), 0),
+        periods_max=number(said("ChargingScheduleMaxPeriods"), 1),
         evses=evses,
         rotation=_rotation(said("ConnectorPhaseRotation"), evses),
-        measurands=_listed(said("MeterValuesSampledData")),
-        sample_interval_s=number("MeterValueSampleInterval", 0),
+        measurands=listed(said("MeterValuesSampledData")),
+        sample_interval_s=number(said("MeterValueSampleInterval"), 0),
     )
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    """Take a list apart, whatever parts and quotes its elements."""
-    return tuple(word for piece in re.split(r"[,;]", text) if (word := piece.strip(" \t\r\n'\"[]")))
 
 
 def _supported(profiles: tuple[str, ...], *, has_keys: bool) -> bool | None:

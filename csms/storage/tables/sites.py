@@ -112,6 +112,7 @@ class ForeignProfileRow(Row, table=True):
     caps: int = integer_column()
     of_transaction: int = integer_column()
     at_us: int = integer_column()
+    limit_w: float | None = real_column(null=True)
 
 
 class DecisionRow(Row, table=True):

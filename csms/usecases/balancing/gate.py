@@ -13,22 +13,21 @@ from msgspec import Struct
 from balancer.limits import KEPT_A, failsafe_check, worst_base
 from balancer.observations import Observation, StartAsked, StartOver
 from balancer.site import EvseKey, Site
-from csms.domain.control import OrderOutcome, OrderVerdict, ReadConfiguration, WriteConfiguration
+from csms.domain.control import OrderOutcome, OrderVerdict, ReadConfiguration, Setting, WriteConfiguration
 
 __all__ = ["GATE_KEYS", "KEPT_A", "StartGate", "StartGivenUp", "StartWanted", "Starts", "reserves_fit"]
 
-REQUIRED_KEYS = ("LocalPreAuthorize", "LocalAuthorizeOffline")
-"""OCPP 1.6 §9.1: each station has them; one that doesn't say them is not believed."""
-GATE_KEYS = (
+REQUIRED_KEYS: tuple[str, ...] = (Setting.LOCAL_PRE_AUTHORIZE, Setting.LOCAL_AUTHORIZE_OFFLINE)
+"""OCPP 1.6 §9.1, 2.0.1 AuthCtrlr: each station has them; one that doesn't say them is not believed."""
+GATE_KEYS: tuple[str, ...] = (
     *REQUIRED_KEYS,
-    "AuthorizationCacheEnabled",
-    "LocalAuthListEnabled",
-    "AllowOfflineTxForUnknownId",
+    Setting.AUTHORIZATION_CACHE,
+    Setting.LOCAL_LIST,
+    Setting.OFFLINE_FOR_UNKNOWN,
+    Setting.STARTS_UNAUTHORIZED,
 )
 """The others are optional; a station without them can't do what they switch."""
-CONNECTION_TIMEOUT_KEY = "ConnectionTimeOut"
-"""OCPP 1.6 §9.1.7: how long after its consent a station waits for the cable, in seconds."""
-READ_KEYS = (*GATE_KEYS, CONNECTION_TIMEOUT_KEY)
+READ_KEYS = (*GATE_KEYS, Setting.CONNECTION_TIMEOUT)
 CONNECTION_TIMEOUT_MAX_S = 3600
 """What says more, or 0, says nothing."""
 BEGINS_LATER_S = 45.0
@@ -80,6 +79,8 @@ class StartGate:
         """It was shut until somebody wrote what it stands on."""
         self.trouble: str | None = None
         """Why it can't be shut."""
+        self.so_far: OrderOutcome | None = None
+        """What parts of the read under way have said; a part that goes on from something else is out of date."""
         self._wanted = False
         self._asks = False
         self._to_write: list[str] = []
@@ -120,14 +121,14 @@ class StartGate:
 
     def _begin(self) -> None:
         self._asks, self._wrote, self._tries = self._wanted, False, 0
-        self._to_write, self.trouble = [], None
+        self._to_write, self.trouble, self.so_far = [], None, None
 
     @property
     def following(self) -> ReadConfiguration | WriteConfiguration | None:
         """What to ask the station now; None when all is done."""
         if self._to_write:
             return WriteConfiguration(self._to_write[0], "false")
-        return ReadConfiguration(READ_KEYS) if self._asks else None
+        return ReadConfiguration(READ_KEYS, self.so_far) if self._asks else None
 
     def read_ended(self, outcome: OrderOutcome, now_us: int) -> None:
         """Take in what it lets pass by itself, and how long a start may take."""
@@ -138,8 +139,13 @@ class StartGate:
             if self._tries >= TRIES_MAX:
                 self._fail("it does not say whether it lets people start by itself")
             return
+        self.so_far = None if outcome.complete else outcome
+        if not outcome.complete:
+            return
         said = {key.casefold(): value.strip().casefold() for key, value in outcome.values.items()}
-        self.starts_within_s = _starts_within_s(said.get(CONNECTION_TIMEOUT_KEY.casefold()), self._usual_s)
+        self.starts_within_s = _starts_within_s(
+            said.get(Setting.CONNECTION_TIMEOUT.casefold()), self._usual_s
+        )
         is_open = [
             key
             for key in GATE_KEYS

@@ -5,16 +5,12 @@ Only what differs is written, at most once a boot, and a station that starts aga
 
 from __future__ import annotations
 
-from csms.domain.control import OrderOutcome, OrderVerdict, SmartCharging, WriteConfiguration
-
-MEASURANDS_KEY = "MeterValuesSampledData"
-INTERVAL_KEY = "MeterValueSampleInterval"
-# OCPP 1.6 §9.1; a dialect of another version finds its own names for them.
+from csms.domain.control import OrderOutcome, OrderVerdict, Setting, SmartCharging, WriteConfiguration
 
 SETUPS_MAX = 3
 """Some stations restart when they are set up, and would do so for ever."""
 VALUE_CHARACTERS_MAX = 500
-"""OCPP 1.6 §6.9: a longer value is none."""
+"""OCPP 1.6 §6.9: a longer value is none; 2.0.1 takes 1000 (part 2, SetVariableDataType)."""
 SLOW_INTERVAL_S = 30
 """What is asked for where a station refuses to sample more often."""
 
@@ -45,7 +41,7 @@ class MeasurementSetup:
             others = [item for item in said.measurands if item not in self._wanted]
             self._to_write.append(_list_of((*self._wanted, *others)))
         if slow:
-            self._to_write.append(WriteConfiguration(INTERVAL_KEY, str(self._wanted_s)))
+            self._to_write.append(WriteConfiguration(Setting.SAMPLE_INTERVAL, str(self._wanted_s)))
 
     @property
     def following(self) -> WriteConfiguration | None:
@@ -60,9 +56,9 @@ class MeasurementSetup:
         accepted = outcome.verdict is OrderVerdict.ACCEPTED
         if outcome.verdict is OrderVerdict.UNKNOWN:
             self._to_write.clear()
-        elif written.key == INTERVAL_KEY:
+        elif written.key == Setting.SAMPLE_INTERVAL:
             if not accepted and written.value != str(SLOW_INTERVAL_S) and self._wanted_s < SLOW_INTERVAL_S:
-                self._to_write.insert(0, WriteConfiguration(INTERVAL_KEY, str(SLOW_INTERVAL_S)))
+                self._to_write.insert(0, WriteConfiguration(Setting.SAMPLE_INTERVAL, str(SLOW_INTERVAL_S)))
         else:
             self._list_answered(written, accepted=accepted)
 
@@ -82,4 +78,4 @@ def _list_of(items: tuple[str, ...]) -> WriteConfiguration:
     """Return the write of a list, without those at its end that no value has room for."""
     while len(",".join(items)) > VALUE_CHARACTERS_MAX:
         items = items[:-1]
-    return WriteConfiguration(MEASURANDS_KEY, ",".join(items))
+    return WriteConfiguration(Setting.MEASURANDS, ",".join(items))

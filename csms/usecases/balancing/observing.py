@@ -17,12 +17,14 @@ from balancer.observations import (
 )
 from balancer.site import Evse, EvseKey, Site
 from balancer.units import NO_AMPERES, Amperes, on_phases
-from csms.domain.control import ConfigurationTouched, ProfilesTouched
+from csms.domain.control import ConfigurationTouched, ProfilesTouched, is_external
 from csms.domain.metering import Quality
 from csms.domain.records import (
     CapRemoved,
     CapSaved,
     ConnectorStatusRecorded,
+    ForeignRemoved,
+    ForeignSaved,
     SampleRecorded,
     StationBooted,
     StationConnected,
@@ -102,9 +104,9 @@ class Observing:
                 station.statuses.setdefault(connector.evse, connector.status)
 
         for foreign in facts.foreign:
-            key = self.place(foreign.station_id, foreign.evse)
-            if key is not None and key in new:
-                self.foreign.know(key, foreign)
+            for evse in self._concerned(foreign):
+                if evse.key in new:
+                    self.foreign.know(evse, foreign, self.site.nominal_voltage_v)
         for key in sorted(new):
             self.found.observe(*self.foreign.told(key, at_us / 1e6))
         for told in sorted(facts.transactions, key=lambda one: one.started_at_us):
@@ -128,10 +130,8 @@ class Observing:
                     self._updated(one, closed)
                 case StationConnected() | StationDisconnected() | StationBooted() | ConnectorStatusRecorded():
                     self._of_station(one)
-                case ProfilesTouched():
-                    self._touched(one)
-                case ConfigurationTouched():
-                    self._written(one)
+                case ProfilesTouched() | ConfigurationTouched() | ForeignSaved() | ForeignRemoved():
+                    self._by_others(one)
                 case MeterReading():
                     self._read(one)
                 case CapChanged():
@@ -239,6 +239,17 @@ class Observing:
 
     # --- profiles and configuration
 
+    def _by_others(
+        self, news: ProfilesTouched | ConfigurationTouched | ForeignSaved | ForeignRemoved
+    ) -> None:
+        match news:
+            case ProfilesTouched():
+                self._touched(news)
+            case ConfigurationTouched():
+                self._written(news)
+            case ForeignSaved() | ForeignRemoved():
+                self._limited(news)
+
     def _written(self, news: ConfigurationTouched) -> None:
         station = self.station(news.station_id)
         if station is not None:
@@ -253,6 +264,18 @@ class Observing:
         )
         self.found.observe(*touched.observations)
         self.found.keep(*touched.records)
+
+    def _concerned(self, record: ForeignSaved | ForeignRemoved) -> Sequence[Evse]:
+        station = self.station(record.station_id)
+        evses = () if station is None else station.evses
+        return [evse for evse in evses if record.evse in {0, evse.key.evse}]
+
+    def _limited(self, record: ForeignSaved | ForeignRemoved) -> None:
+        """Take in what somebody outside limits; all other records of profiles are the loop's own."""
+        if not is_external(record.profile_id):
+            return
+        for evse in self._concerned(record):
+            self.found.observe(*self.foreign.external(evse, record, self.site.nominal_voltage_v))
 
 
 def _cap(record: CapSaved | CapRemoved) -> Observation:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from balancer.observations import ForeignCleared, ForeignProfile, Observation, OursCleared
 from balancer.site import Evse, EvseKey
 from balancer.units import dc_input_current_a
-from csms.domain.control import EffectStage, ProfileEffect, ProfileForm, ProfilesTouched
+from csms.domain.control import EffectStage, ProfileEffect, ProfileForm, ProfilesTouched, is_external
 from csms.domain.records import ForeignRemoved, ForeignSaved, Record
 
 NO_ID = -1
@@ -44,10 +44,19 @@ class ForeignProfiles:
         self._before: dict[tuple[str, EvseKey, int], Foreign | None] = {}
         """By call: what a refusal restores."""
 
-    def know(self, key: EvseKey, fact: ForeignSaved) -> None:
+    def know(self, evse: Evse, fact: ForeignSaved, volts: float) -> None:
         """Take over what was stored of an EVSE, unless something newer is known of that profile."""
-        there = self._there.setdefault(key, {})
-        there.setdefault(fact.profile_id, Foreign(fact.limit_a, bool(fact.caps), bool(fact.of_transaction)))
+        self._there.setdefault(evse.key, {}).setdefault(fact.profile_id, _stored(evse, fact, volts))
+
+    def external(self, evse: Evse, record: ForeignSaved | ForeignRemoved, volts: float) -> list[Observation]:
+        """Take in a limit of somebody outside, or its end; its record is the teller's."""
+        before, there = dict(self._there.get(evse.key, {})), self._there.setdefault(evse.key, {})
+        if isinstance(record, ForeignRemoved):
+            there.pop(record.profile_id, None)
+        else:
+            there[record.profile_id] = _stored(evse, record, volts)
+        # The controller looks at no time of them.
+        return self._changes(evse.key, before, 0)
 
     def count(self, key: EvseKey) -> int:
         """Return how many are, or may be, on an EVSE."""
@@ -110,7 +119,8 @@ class ForeignProfiles:
                 there[profile_id] = _highest(there.get(profile_id), _foreign(evse, effect, volts))
         elif effect.clears_foreign and news.stage is EffectStage.ACCEPTED:
             if effect.profile_id is None:
-                there.clear()
+                # 2.0.1 K10.FR.04: what somebody outside limits stays.
+                self._there[evse.key] = {key: foreign for key, foreign in there.items() if is_external(key)}
             else:
                 there.pop(effect.profile_id, None)
 
@@ -150,14 +160,24 @@ class ForeignProfiles:
 
 
 def _foreign(evse: Evse, effect: ProfileEffect, volts: float) -> Foreign:
-    limit_a = effect.limit_a
-    if limit_a is None and effect.limit_w is not None:
-        if evse.supply == "DC":
-            limit_a = dc_input_current_a(effect.limit_w, volts, evse.efficiency)
-        else:
-            # All of it may come on one phase; what only caps is shared by the wired ones.
-            limit_a = effect.limit_w / volts / (len(evse.rotation) if effect.caps else 1)
+    limit_a = _amperes(evse, effect.limit_a, effect.limit_w, volts, caps=effect.caps)
     return Foreign(limit_a, effect.caps, effect.of_transaction)
+
+
+def _stored(evse: Evse, fact: ForeignSaved, volts: float) -> Foreign:
+    limit_a = _amperes(evse, fact.limit_a, fact.limit_w, volts, caps=bool(fact.caps))
+    return Foreign(limit_a, bool(fact.caps), bool(fact.of_transaction))
+
+
+def _amperes(
+    evse: Evse, limit_a: float | None, limit_w: float | None, volts: float, *, caps: bool
+) -> float | None:
+    if limit_a is not None or limit_w is None:
+        return limit_a
+    if evse.supply == "DC":
+        return dc_input_current_a(limit_w, volts, evse.efficiency)
+    # All of it may come on one phase; what only caps is shared by the wired ones.
+    return limit_w / volts / (len(evse.rotation) if caps else 1)
 
 
 def _highest(first: Foreign | None, second: Foreign) -> Foreign:

@@ -90,6 +90,7 @@ class Station:
         self.form_known = False
         self._given_up_us = 0
         self._read_wanted = True
+        self._read_so_far: OrderOutcome | None = None
         self._reads_failed = 0
         self._said: SmartCharging | None = None
         self.clock = StationClock()
@@ -165,7 +166,7 @@ class Station:
         changed = self._firmware is not None and boot.firmware != self._firmware
         self._vendor, self._model, self._firmware = boot.vendor, boot.model, boot.firmware
         self._boot_status, self._booted = boot.boot_status, True
-        self._read_wanted, self._reads_failed = True, 0
+        self._read_wanted, self._read_so_far, self._reads_failed = True, None, 0
         self.gate.booted()
         found.observe(StationBooted(self.name, at_us / 1e6))
         found.never_left(self.desk.drop(), at_us)
@@ -232,7 +233,7 @@ class Station:
         if self.desk.holds(ReadConfiguration) or self.desk.holds(WriteConfiguration):
             return
         if self._read_wanted:
-            self.desk.put(ReadConfiguration(), now_us)
+            self.desk.put(ReadConfiguration(so_far=self._read_so_far), now_us)
         elif self._setup.following is not None:
             self.desk.put(self._setup.following, now_us)
         elif self.gate.following is not None:
@@ -301,15 +302,19 @@ class Station:
     ) -> None:
         """Take in what it says of itself, or that it doesn't."""
         if wanted.keys == READ_KEYS:
-            self._gate_read(found, outcome, now_us)
+            if wanted.so_far is self.gate.so_far:
+                self._gate_read(found, outcome, now_us)
             return
-        if outcome.verdict is OrderVerdict.NOT_SENT:
+        if outcome.verdict is OrderVerdict.NOT_SENT or wanted.so_far is not self._read_so_far:
             return
         if outcome.verdict is OrderVerdict.UNKNOWN:
             self._reads_failed += 1
             if self._reads_failed < READS_MAX:
                 self._settle(now_us)
                 return
+        if not outcome.complete:
+            self._read_so_far = outcome
+            return
         self._read_wanted, self.form_known = False, True
         said = outcome.smart_charging
         if outcome.verdict is not OrderVerdict.ACCEPTED or said is None:

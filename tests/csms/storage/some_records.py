@@ -185,7 +185,7 @@ COMMAND = CommandRecorded(
 SITE = SiteSaved("depot", 1, b'{"id": "depot"}', NOW_US)
 CAP = CapSaved("depot", "main", "rest", 40.0, 40.0, 32.5, None, NOW_US + 60_000_000, "works", NOW_US)
 EXPOSURE = ExposureSaved("CP-1", 1, "depot", "tx-1", 16.0, 1_750_000_900.5, 6.0, None, NOW_US)
-FOREIGN = ForeignSaved("CP-1", 1, 7, 10.0, 0, 1, NOW_US)
+FOREIGN = ForeignSaved("CP-1", 1, 7, 10.0, 0, 1, NOW_US, 2300.0)
 DECISION = DecisionLogged("depot", NOW_US, "step", b"packed")
 RAW = RawKept("CP-1", None, NOW_US, "StopTransaction", b"{", "not JSON")
 

@@ -248,6 +248,11 @@ def test_whether_a_station_is_managed_is_changed_by_its_id_whatever_its_case(eng
         ([[FOREIGN], [ForeignRemoved("CP-1", 1, 7)]], "foreign_profiles", 0),
         ([[FOREIGN], [ForeignRemoved("CP-1", 1, 7)], [FOREIGN]], "foreign_profiles", 1),
         ([[FOREIGN], [ForeignRemoved("CP-1", 1, 8)]], "foreign_profiles", 1),
+        ([[FOREIGN], [ForeignRemoved("CP-1", 2, 7)]], "foreign_profiles", 1),
+        # EVSE 0: from everywhere at the station.
+        ([[FOREIGN, but(FOREIGN, evse=0)], [ForeignRemoved("CP-1", 0, 7)]], "foreign_profiles", 0),
+        ([[FOREIGN, but(FOREIGN, evse=0)], [ForeignRemoved("CP-1", 1, 7)]], "foreign_profiles", 1),
+        ([[but(FOREIGN, station_id="CP-2")], [ForeignRemoved("CP-1", 0, 7)]], "foreign_profiles", 1),
         ([[PLACED], [GONE]], "placements", 0),
         ([[PLACED], [GONE], [PLACED]], "placements", 1),
         ([[CAP, PLACED], [GONE, REMOVED], [SITE, PLACED]], "caps", 0),

@@ -10,6 +10,8 @@ import msgspec
 from csms.domain.records import (
     ConnectorStatusRecorded,
     EventRecorded,
+    ForeignRemoved,
+    ForeignSaved,
     RawKept,
     Record,
     SampleRecorded,
@@ -36,6 +38,8 @@ from csms.ports import (
 R = TypeVar("R")
 
 _ONLY_KEPT = (
+    ForeignRemoved,
+    ForeignSaved,
     RawKept,
     StationBooted,
     StationConnected,

@@ -13,6 +13,7 @@ from csms.domain.events import (
     CertificateRequested,
     DeviceEventsReported,
     DeviceModelReported,
+    ExternalLimitReported,
     HeartbeatReceived,
     NoticeReceived,
     SamplesReported,
@@ -34,6 +35,7 @@ REFUSED: list[StationEvent] = [
     VendorDataReceived(vendor_id="x", message_id=None, data=None),
     NoticeReceived(kind="firmware.status", data="{}"),
     DeviceEventsReported(data="{}"),
+    ExternalLimitReported(evse=0, source="EMS", limit_a=16.0),
     CertificateRequested(csr="csr"),
 ]
 KEPT: list[StationEvent] = [

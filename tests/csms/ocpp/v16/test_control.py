@@ -20,13 +20,13 @@ from csms.domain.control import (
     ProfileForm,
     RateUnit,
     ReadConfiguration,
+    Setting,
     StationOrder,
     WriteConfiguration,
 )
 from csms.domain.errors import Invalid
+from csms.ocpp.own_profiles import LARGEST_LIMIT, owner_of, rounded_down
 from csms.ocpp.v16 import DIALECT
-from csms.ocpp.v16.control import LARGEST_LIMIT, rounded_down
-from csms.ocpp.v16.own_profiles import owner_of
 from tests.csms.ocpp import payloads
 
 START_US = 1_790_000_000_123_456
@@ -280,7 +280,17 @@ def test_what_is_no_limit_is_refused(limit):
     [
         (ReadConfiguration(), "GetConfiguration", {}),
         (ReadConfiguration(("A", "b")), "GetConfiguration", {"key": ["A", "b"]}),
+        (
+            ReadConfiguration((Setting.LOCAL_LIST, Setting.STARTS_UNAUTHORIZED)),
+            "GetConfiguration",
+            {"key": ["LocalAuthListEnabled"]},
+        ),
         (WriteConfiguration("K", "60"), "ChangeConfiguration", {"key": "K", "value": "60"}),
+        (
+            WriteConfiguration(Setting.SAMPLE_INTERVAL, "60"),
+            "ChangeConfiguration",
+            {"key": "MeterValueSampleInterval", "value": "60"},
+        ),
         (
             ClearOwnProfiles(2, ProfileForm(stack_level=3)),
             "ClearChargingProfile",

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from csms.domain.control import OWN_PROFILE_IDS, Placement, ProfileEffect
+from csms.ocpp.own_profiles import owner_of
 from csms.ocpp.schemas import request_schema
 from csms.ocpp.v16 import DIALECT
 from csms.ocpp.v16.dialect import OUTBOUND
-from csms.ocpp.v16.own_profiles import owner_of
 from tests.csms.ocpp import payloads
 
 NOW_US = 1_790_000_000_000_000

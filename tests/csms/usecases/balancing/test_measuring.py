@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder, WriteConfiguration
+from csms.domain.control import OrderOutcome, OrderVerdict, Setting, StationOrder, WriteConfiguration
 from csms.usecases.balancing.loop import LoopOptions
-from csms.usecases.balancing.measuring import INTERVAL_KEY, MEASURANDS_KEY
 from tests.csms.usecases.balancing.scripted import REJECTED, SAID, FakeStation, World, site_config
 
 BARE = msgspec.structs.replace(SAID, measurands=("Energy.Active.Import.Register",), sample_interval_s=300)
@@ -23,7 +22,7 @@ def world_of(answers=lambda _order: None, **changes: object) -> World:
 
 def test_what_is_lacking_is_written_and_what_is_right_is_left():
     world = world_of()
-    assert world.writes("CP-1") == [(MEASURANDS_KEY, WHOLE), (INTERVAL_KEY, "10")]
+    assert world.writes("CP-1") == [(Setting.MEASURANDS, WHOLE), (Setting.SAMPLE_INTERVAL, "10")]
     assert world.writes("CP-2") == []
 
 
@@ -31,17 +30,17 @@ def test_measurands_that_somebody_else_wants_are_kept():
     other = msgspec.structs.replace(SAID, measurands=("Temperature",))
     world = World(FakeStation("CP-1", said=other), FakeStation("CP-2"))
     world.run(10)
-    assert world.writes("CP-1") == [(MEASURANDS_KEY, f"{WHOLE},Temperature")]
+    assert world.writes("CP-1") == [(Setting.MEASURANDS, f"{WHOLE},Temperature")]
 
 
 def test_a_refused_list_is_tried_item_by_item():
     def only_three(order: StationOrder) -> OrderOutcome | None:
-        if isinstance(order, WriteConfiguration) and order.key == MEASURANDS_KEY:
+        if isinstance(order, WriteConfiguration) and order.key == Setting.MEASURANDS:
             items = order.value.split(",")
             return REJECTED if "SoC" in items or "Power.Active.Import" in items else None
         return None
 
-    lists = [value for key, value in world_of(only_three).writes("CP-1") if key == MEASURANDS_KEY]
+    lists = [value for key, value in world_of(only_three).writes("CP-1") if key == Setting.MEASURANDS]
     energy = "Energy.Active.Import.Register"
     assert lists == [
         WHOLE,
@@ -54,11 +53,11 @@ def test_a_refused_list_is_tried_item_by_item():
 
 def test_an_interval_that_is_refused_is_tried_longer_once():
     def slow(order: StationOrder) -> OrderOutcome | None:
-        refused = isinstance(order, WriteConfiguration) and order.key == INTERVAL_KEY
+        refused = isinstance(order, WriteConfiguration) and order.key == Setting.SAMPLE_INTERVAL
         return REJECTED if refused else None
 
     writes = world_of(slow).writes("CP-1")
-    assert [value for key, value in writes if key == INTERVAL_KEY] == ["10", "30"]
+    assert [value for key, value in writes if key == Setting.SAMPLE_INTERVAL] == ["10", "30"]
 
 
 def test_a_station_that_restarts_again_and_again_is_given_up():
@@ -82,7 +81,7 @@ def test_a_list_is_never_longer_than_a_value_may_be():
     world = World(FakeStation("CP-1", said=long), FakeStation("CP-2"))
     world.run(60)
     ((key, value),) = world.writes("CP-1")
-    assert key == MEASURANDS_KEY
+    assert key == Setting.MEASURANDS
     assert value.startswith(WHOLE)
     assert len(value) <= 500
 
