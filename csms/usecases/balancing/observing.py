@@ -102,17 +102,19 @@ class Observing:
             station = self.station(connector.station_id)
             if station is not None:
                 station.statuses.setdefault(connector.evse, connector.status)
+        self._know_foreign(facts, at_us, new)
+        for told in sorted(facts.transactions, key=lambda one: one.started_at_us):
+            self._begins(*car_of(told))
+            if self.cars.place(told.id) is not None:
+                self._charging_states.setdefault(told.id, told.charging_state)
 
+    def _know_foreign(self, facts: SiteFacts, at_us: int, new: Collection[EvseKey]) -> None:
         for foreign in facts.foreign:
             for evse in self._concerned(foreign):
                 if evse.key in new:
                     self.foreign.know(evse, foreign, self.site.nominal_voltage_v)
         for key in sorted(new):
             self.found.observe(*self.foreign.told(key, at_us / 1e6))
-        for told in sorted(facts.transactions, key=lambda one: one.started_at_us):
-            self._begins(*car_of(told))
-            if self.cars.place(told.id) is not None:
-                self._charging_states.setdefault(told.id, told.charging_state)
 
     # --- news
 
