@@ -52,9 +52,14 @@ def _station(evses: int = 2, **rules: Any) -> ProfileStore:
     return ProfileStore(ProfileRules(version=Version.V201, **rules), dict.fromkeys(range(1, evses + 1), 3))
 
 
+def _in_snake_case(payload: bytes) -> dict[str, Any]:
+    members: Any = camel_to_snake_case(json.loads(payload))
+    return members
+
+
 def _tell(station: ProfileStore, order: StationOrder) -> str:
     action, payload = DIALECT.shape_order(order)
-    members: dict[str, Any] = camel_to_snake_case(json.loads(payload))
+    members = _in_snake_case(payload)
     if action == "SetChargingProfile":
         profile = read_profile(members["charging_profile"], Version.V201)
         answer = station.set(members["evse_id"], profile, NOW_S)
@@ -167,7 +172,7 @@ def online(**options: Any):
 
 async def _carry(scene: Scene, order: StationOrder) -> OrderOutcome:
     action, payload = DIALECT.shape_order(order)
-    answer = await scene.central.ask(action, **camel_to_snake_case(json.loads(payload)))
+    answer = await scene.central.ask(action, **_in_snake_case(payload))
     response = json.dumps(snake_to_camel_case(dataclasses.asdict(answer))).encode()
     return DIALECT.read_outcome(order, CommandResult(CommandState.ANSWERED, response=response))
 
