@@ -22,7 +22,7 @@ from balancer.scene import Scene, is_reachable, session_of
 from balancer.settings import Settings
 from balancer.site import EvseKey, Site
 from balancer.starts import let_start, make_room
-from balancer.targets import Allocate, allot
+from balancer.targets import Allocate, allot, beside_foreign
 from balancer.units import Amperes, PhaseUse, add
 
 __all__ = ["Alarm", "AlarmKind", "Circuit", "Controller", "Decision", "Explanation", "Settings"]
@@ -137,8 +137,9 @@ class Controller:
     def _decide(self, scene: Scene) -> Decision:
         known, now_s = self._known, scene.now_s
         targets, failed = allot(scene, self._allocate)
-        self._turn(scene, targets)
         room = Room(scene.site, scene.bounds, scene.bases, known.ledger.totals(scene.exposures))
+        targets |= beside_foreign(scene, room)
+        self._turn(scene, targets)
         alarms = self._states(scene, room, failed=failed)
         starts = let_start(scene, room, known.asked)
         dispatched = Dispatched.nothing()
