@@ -11,7 +11,7 @@ from csms.domain.answers import StationAnswer
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import OrderOutcome, ProfilesTouched, StationOrder
 from csms.domain.records import CapSaved, Record
-from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
+from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
 from csms.domain.station import StationIdentity, StationState
 from csms.domain.token import Token
 from csms.domain.transaction import StartKey, Transaction
@@ -237,6 +237,13 @@ class SiteStore(Protocol):
 
     async def known_stations(self) -> list[KnownStation]:
         """Return every station that is registered or that a site's configuration names, by id."""
+        ...
+
+    async def unplaced_stations(self) -> list[SiteStation]:
+        """Return the registered stations of no site of which it is stored how they take limits.
+
+        After all submitted before is settled.
+        """
         ...
 
     async def caps(self) -> list[CapSaved]:

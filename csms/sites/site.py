@@ -40,6 +40,8 @@ class SiteTask:
         self.steps = 0
         self.trouble: str | None = "the balancing has not begun yet"
         """Why nothing is decided now; None: all is well."""
+        self.held: frozenset[str] = frozenset()
+        """Stations that left the site, whose profiles must stay for now."""
         self._parts = parts
         self._limits = limits
         self._view: Callable[[], SiteState] | None = None
@@ -153,6 +155,7 @@ class SiteTask:
                 step = life.step(happened)
                 pace.ended()
                 self._view = step.view
+                self.held = step.held
                 self.steps += 1
                 self.trouble = None
                 await pace.wait(self._woken, step.wake_at_us)

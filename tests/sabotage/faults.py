@@ -134,8 +134,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         name="only the nearest circuit counts",
         file="balancer/ledger.py",
-        before="            for node in self._path(key):",
-        after="            for node in self._path(key)[-1:]:",
+        before="            for node in self.path(key):",
+        after="            for node in self.path(key)[-1:]:",
         means="the circuits above a board carry more than they may",
         caught_by=(f"{_LEDGER}::test_who_is_unknown_counts_at_its_maximum_on_the_phases_it_is_wired_to",),
     ),

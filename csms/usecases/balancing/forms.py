@@ -32,6 +32,8 @@ class KnownForm(Struct, frozen=True, kw_only=True):
     """It takes no lower failsafe in any form."""
     gated: bool = False
     """It was read back that nobody starts there unasked; of a station, never of a model."""
+    installed: tuple[int, ...] = ()
+    """The EVSEs that profiles of ours are, or may be, on; of a station, never of a model."""
 
     @classmethod
     def read(cls, data: bytes | None) -> KnownForm | None:
