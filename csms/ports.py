@@ -212,6 +212,10 @@ class Feed(Protocol):
         """Take news, on the event loop; never waits and never raises."""
         ...
 
+    async def prepare(self, touched: ProfilesTouched) -> None:
+        """Take such news, and return when what follows from them is durable. Raises `Busy` where that takes too long."""
+        ...
+
 
 class SiteStore(Protocol):
     """What the balancing reads back; it writes records like everybody else."""

@@ -76,12 +76,24 @@ class Commands:
         self._next_deadline_s: float | None = None
 
     async def call(self, command: RawCommand) -> CommandResult:
-        """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then."""
+        """Queue a command and return how it ended.
+
+        One that sets a charging profile waits first until it is durable that it may. Raises `Invalid`,
+        `QueueFull`, `NotConnected` and `Busy` (nobody can keep what it sets); nothing is sent then.
+        """
         payload = self._dialect.check_call(command.action, command.payload)
-        now_us = self._services.clock.now_us()
-        return await self._queue(
-            command, payload, self._dialect.profile_effects(command.action, payload, now_us)
-        )
+        effects = self._dialect.profile_effects(command.action, payload, self._services.clock.now_us())
+        if not _sets(effects):
+            return await self._queue(command, payload, effects)
+        queued = False
+        try:
+            await self._services.feed.prepare(self._touched(command, EffectStage.LEAVING, effects))
+            done = self._enqueue(command, payload, effects)
+            queued = True
+        finally:
+            if not queued:
+                self._services.feed.tell((self._touched(command, EffectStage.REFUSED, effects),))
+        return await done
 
     async def order(
         self,
@@ -125,6 +137,11 @@ class Commands:
     async def _queue(
         self, command: RawCommand, payload: bytes, effects: tuple[ProfileEffect, ...]
     ) -> CommandResult:
+        return await self._enqueue(command, payload, effects)
+
+    def _enqueue(
+        self, command: RawCommand, payload: bytes, effects: tuple[ProfileEffect, ...]
+    ) -> asyncio.Future[CommandResult]:
         handle = self._peer.call(
             command.action,
             payload,
@@ -140,7 +157,7 @@ class Commands:
         self._open[handle] = waiting
         self._record(waiting, CommandState.QUEUED)
         self.pump()
-        return await done
+        return done
 
     def _timeout_s(self, command: RawCommand) -> float:
         timeout_s = self._services.call_timeout_s if command.timeout_s is None else command.timeout_s
@@ -169,7 +186,7 @@ class Commands:
         """Give a command its final state."""
         ended = self._open.pop(event.handle)
         self._record(ended, event.outcome.state, event.outcome)
-        if ended.effects and ended.sent_at_us is not None:
+        if ended.effects and (ended.sent_at_us is not None or _sets(ended.effects)):
             command = ended.command
             stage = self._dialect.effect_stage(command.action, command.payload, event.outcome)
             self._tell(ended, stage)
@@ -189,9 +206,12 @@ class Commands:
 
     def _tell(self, of: _OpenCommand, stage: EffectStage) -> None:
         if of.effects:
-            now_us = self._services.clock.now_us()
-            touched = ProfilesTouched(self.identity.id, now_us, of.command.id, stage, of.effects)
-            self._services.feed.tell((touched,))
+            self._services.feed.tell((self._touched(of.command, stage, of.effects),))
+
+    def _touched(
+        self, command: RawCommand, stage: EffectStage, effects: tuple[ProfileEffect, ...]
+    ) -> ProfilesTouched:
+        return ProfilesTouched(self.identity.id, self._services.clock.now_us(), command.id, stage, effects)
 
     def _record(self, of: _OpenCommand, state: CommandState, result: CommandResult | None = None) -> None:
         record = CommandRecorded(
@@ -209,6 +229,10 @@ class Commands:
             final_at_us=self._services.clock.now_us() if state.final else None,
         )
         self._services.storage.submit((record,), log_failure)
+
+
+def _sets(effects: tuple[ProfileEffect, ...]) -> bool:
+    return any(effect.sets for effect in effects)
 
 
 def _error_json(error: CommandError) -> str:

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from msgspec import Struct, field
 
+from csms.domain.control import ProfilesTouched
 from csms.domain.errors import Busy, Conflict, FieldProblem, Invalid, NotFound, Outdated, RecordRefused
 from csms.domain.records import CapRemoved, CapSaved, Record, TransactionClosed
 from csms.domain.site import KnownStation, StoredSite
@@ -135,6 +136,12 @@ class Sites:
             for task in self._tasks.values() if ends else ():
                 if task is not own:  # a station that left it counts there while its car stays
                     task.tell(ends)
+
+    async def prepare(self, touched: ProfilesTouched) -> None:
+        """See `csms.ports.Feed.prepare`; a station of no site needs nothing."""
+        task = self._of_station.get(touched.station_id.lower())
+        if task is not None:
+            await task.prepare(touched)
 
     # --- csms.gateway.services.Services.start_gate
 
