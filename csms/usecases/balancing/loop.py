@@ -191,6 +191,8 @@ class SiteLoop:
         ):
             station.ask_later(now_us)
         self._found.answer(job.wanted, outcome.verdict, now_us)
+        if outcome.verdict is OrderVerdict.ACCEPTED:
+            self._seen.ours_taken(station, job.sent, now_us)
         match job.wanted:
             case SetLimit() as order:
                 car = self._seen.cars.find(order.evse)

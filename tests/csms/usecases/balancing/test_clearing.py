@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from csms.domain.control import (
     ClearOwnProfiles,
+    EffectStage,
+    FailsafeOrder,
     LimitOrder,
     OrderOutcome,
     OrderVerdict,
+    Placement,
+    ProfileEffect,
     ProfileForm,
+    ProfilesTouched,
     StationOrder,
 )
 from csms.domain.records import StationConnected
@@ -252,3 +257,37 @@ def test_a_station_that_connects_anew_is_no_trouble():
     world.tell(StationConnected("1.6", 1, world.now_us, "CP-1"))
     world.run(10)
     assert installed(world, "CP-1") == (1,)
+
+
+def set_foreign(world: World, stage: EffectStage, *, evse: int = 1, profile_id: int = 5) -> None:
+    effect = ProfileEffect(
+        evse=evse,
+        profile_id=profile_id,
+        clears_own=True,
+        placement=Placement.DEFAULT,
+        stack_level=world.orders("CP-1", FailsafeOrder)[-1].form.stack_level,
+        sets=True,
+        limit_a=20.0,
+    )
+    world.tell(ProfilesTouched("CP-1", world.now_us, f"call-{profile_id}", stage, (effect,)))
+
+
+def test_a_foreign_profile_whose_place_ours_took_again_is_gone():
+    world = settled()
+    set_foreign(world, EffectStage.LEAVING)
+    world.run(1)
+    assert world.evse("CP-1").foreign_profiles == 1  # it may come after ours
+    set_foreign(world, EffectStage.ACCEPTED)
+    world.run(5)
+    assert world.evse("CP-1").foreign_profiles == 0
+    assert world.foreign == {}
+    assert world.evse("CP-1").exposure_a == (0.0, 0.0, 0.0)
+
+
+def test_a_foreign_profile_of_the_whole_station_stays_beside_ours():
+    world = settled()
+    set_foreign(world, EffectStage.LEAVING, evse=0)
+    set_foreign(world, EffectStage.ACCEPTED, evse=0)
+    world.run(5)
+    assert world.evse("CP-1").foreign_profiles == 1
+    assert world.evse("CP-1").exposure_a == (20.0, 20.0, 20.0)
