@@ -438,7 +438,7 @@ class Station:
         self, found: Findings, judge: Callable[[], bool], now_us: int, because: str
     ) -> KnownForm | None:
         """Let the ladder judge; keep and tell what changes by that. Returns what was known before a change of form."""
-        before = self.ladder.known
+        before, taken = self.ladder.known, self.ladder.failsafe_taken
         if not judge():
             return None
         after = self.ladder.known
@@ -457,9 +457,12 @@ class Station:
                 text = (
                     f"it takes no failsafe of 0 A: {after.failsafe_at_least_a:g} A are tried and kept for it"
                 )
-            found.alarm("form-changed", text, now_us, station=self.wire_id)
+            if self._installed:
+                found.alarm("form-changed", text, now_us, station=self.wire_id)
             moved = after.form.placement is not before.form.placement
             if moved and (before.accepted or after.form.placement is Placement.STATION):
+                self._clear(found, before, now_us)
+            elif taken and before.form.stack_level != after.form.stack_level:
                 self._clear(found, before, now_us)
             elif not same_failsafe(before.form, after.form):
                 for evse in self.evses:
