@@ -138,6 +138,9 @@ async def _save(
     before, known = await storage.find_site(site_id), await storage.known_stations()
     if before is not None and not replace:
         raise Invalid(f"there is a site {site_id} already; --replace puts this one in its place")
+    twin = site_keeping.twin(site_id, await storage.site_versions()) if before is None else None
+    if twin is not None:
+        raise Invalid(f"there is a site {twin} already; case tells no sites apart")
     conflicts = tuple(site_keeping.conflicts(site_id, site, known))
     if conflicts:
         _refuse(file, conflicts)

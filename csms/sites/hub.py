@@ -180,6 +180,10 @@ class Sites:
             current = await self._storage.find_site(read.id)
             if create and current is not None:
                 raise Conflict(f"there is a site {read.id} already")
+            if current is None and create:
+                twin = site_keeping.twin(read.id, await self._storage.site_versions())
+                if twin is not None:
+                    raise Conflict(f"there is a site {twin} already; case tells no sites apart")
             if not create:
                 _expect(current, read.id, expected_revision)
             known = await self._storage.known_stations()

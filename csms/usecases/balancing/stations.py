@@ -460,9 +460,9 @@ class Station:
             if self._installed:
                 found.alarm("form-changed", text, now_us, station=self.wire_id)
             moved = after.form.placement is not before.form.placement
-            if moved and (before.accepted or after.form.placement is Placement.STATION):
-                self._clear(found, before, now_us)
-            elif taken and before.form.stack_level != after.form.stack_level:
+            in_the_way = before.accepted or after.form.placement is Placement.STATION
+            left = taken and before.form.stack_level != after.form.stack_level
+            if (moved and in_the_way) or left:
                 self._clear(found, before, now_us)
             elif not same_failsafe(before.form, after.form):
                 for evse in self.evses:

@@ -334,3 +334,10 @@ def test_help_loads_neither_the_server_nor_the_balancer():
         check=True,
     )
     assert said.stdout == "[]\n"
+
+
+def test_ids_of_sites_differ_in_more_than_case(run: Run, depot: str):
+    run("site", "add", depot)
+    said = add(run, DEPOT.replace('"depot"', '"Depot"'))
+    assert (said.code, said.out) == (2, "")
+    assert "there is a site depot already; case tells no sites apart" in said.err
