@@ -136,7 +136,7 @@ class Station:
             self._vendor, self._model, self._firmware = fact.vendor, fact.model, fact.firmware
             self._boot_status = fact.boot_status
         if not self._met:
-            self._meet(KnownForm.read(fact.form))
+            self._meet(KnownForm.read(fact.form), fact.firmware)
         if newly and not self.form_known:
             own = KnownForm.read(fact.form)
             if own is not None and own.firmware not in {None, fact.firmware}:
@@ -148,12 +148,16 @@ class Station:
                 self.form_known = True
             self._read_wanted = own is None
 
-    def _meet(self, own: KnownForm | None) -> None:
+    def _meet(self, own: KnownForm | None, firmware: str | None) -> None:
         """Take over which EVSEs have profiles of ours, and in which form these can be cleared."""
         self._met = True
         if own is not None and own.installed:
             self._installed.update(own.installed)
-            self.ladder.know(own)
+            same = own.firmware in {None, firmware}
+            # With other firmware it is where our profiles stand, and else no more than a first guess.
+            self.ladder.know(
+                own if same else structs.replace(own, accepted=False, proven=False, movable=True)
+            )
 
     @property
     def movable(self) -> bool:

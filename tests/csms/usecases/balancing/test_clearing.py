@@ -291,3 +291,15 @@ def test_a_foreign_profile_of_the_whole_station_stays_beside_ours():
     world.run(5)
     assert world.evse("CP-1").foreign_profiles == 1
     assert world.evse("CP-1").exposure_a == (20.0, 20.0, 20.0)
+
+
+def test_what_other_firmware_was_told_is_cleared_where_it_stands():
+    world = settled()
+    level = world.orders("CP-1", FailsafeOrder)[-1].form.stack_level
+    world.disconnect("CP-1")
+    world.stations["CP-1"].firmware = "2.0"
+    world.config = world.config | {"mode": "observe"}
+    world.start()
+    world.connect("CP-1")
+    world.run(10)
+    assert [order.form.stack_level for order in world.orders("CP-1", ClearOwnProfiles)] == [level]
