@@ -348,7 +348,9 @@ class Account:
     def foreign_set(self, limit_a: float | None, *, caps: bool) -> None:
         """Somebody else set a profile: it caps, or it may raise (None: up to what the hardware can)."""
         if caps:
-            self.foreign_cap_a = limit_a
+            # A cap that says no number lowers by nobody knows how much; of several the lowest holds.
+            caps_a = [cap_a for cap_a in (self.foreign_cap_a, limit_a) if cap_a is not None]
+            self.foreign_cap_a = min(caps_a, default=None)
         else:
             self.foreign_a = max(self.foreign_a or 0.0, self.full_a if limit_a is None else limit_a)
 

@@ -22,7 +22,7 @@ from balancer.scene import Scene, is_reachable, session_of
 from balancer.settings import Settings
 from balancer.site import EvseKey, Site
 from balancer.starts import let_start, make_room
-from balancer.targets import Allocate, allot
+from balancer.targets import Allocate, allot, beside_foreign
 from balancer.units import Amperes, PhaseUse, add
 
 __all__ = ["Alarm", "AlarmKind", "Circuit", "Controller", "Decision", "Explanation", "Settings"]
@@ -88,6 +88,8 @@ class Controller:
         self._told: set[Alarm] = set()
         self._exposed_since_s: dict[str, float] = {}
         self._last: Scene | None = None
+        self._exceeded: frozenset[str] = frozenset()
+        """The circuits on which more may flow than they carry, as of the last step."""
 
     @property
     def site(self) -> Site:
@@ -137,9 +139,11 @@ class Controller:
     def _decide(self, scene: Scene) -> Decision:
         known, now_s = self._known, scene.now_s
         targets, failed = allot(scene, self._allocate)
-        self._turn(scene, targets)
         room = Room(scene.site, scene.bounds, scene.bases, known.ledger.totals(scene.exposures))
-        alarms = self._states(scene, room, failed=failed)
+        targets |= beside_foreign(scene, room)
+        self._turn(scene, targets)
+        self._exceeded = frozenset(room.exceeded())
+        alarms = self._states(scene, failed=failed)
         starts = let_start(scene, room, known.asked)
         dispatched = Dispatched.nothing()
         if not scene.observing:
@@ -165,7 +169,7 @@ class Controller:
             session = session_of(scene, scene.ledger[key])
             visit.turn = next_turn(session, grant.limit_a > 0, scene.now_s)
 
-    def _states(self, scene: Scene, room: Room, *, failed: bool) -> list[Alarm]:
+    def _states(self, scene: Scene, *, failed: bool) -> list[Alarm]:
         """Return the alarms of what is wrong now and wasn't at the last step."""
         found = [
             Alarm(AlarmKind.STALE_METER, "no recent reading; nothing is increased here", node=node)
@@ -175,15 +179,17 @@ class Controller:
         if failed:
             found.append(Alarm(AlarmKind.STRATEGY_FAILED, "the strategy failed; everybody keeps what fits"))
         if not scene.observing:
-            found += self._dangers(scene, room)
+            found += self._dangers(scene)
         new = [alarm for alarm in found if alarm not in self._told]
         self._told = set(found)
         return new
 
-    def _dangers(self, scene: Scene, room: Room) -> list[Alarm]:
+    def _dangers(self, scene: Scene) -> list[Alarm]:
         """Return what is wrong with what may flow."""
-        exposed = room.exceeded()
-        self._exposed_since_s = {node: self._exposed_since_s.get(node, scene.now_s) for node in exposed}
+        exposed = self._exceeded
+        self._exposed_since_s = {
+            node: self._exposed_since_s.get(node, scene.now_s) for node in sorted(exposed)
+        }
         late_s = scene.now_s - self._settings.decrease_timeout_s
         found = [
             Alarm(AlarmKind.EXPOSED, "more may flow than it carries; nothing is increased here", node=node)
@@ -216,6 +222,13 @@ class Controller:
         if account is None:
             raise KeyError(key)
         return account.exposure(now_s)
+
+    def has_room(self, key: EvseKey) -> bool:
+        """Tell whether all circuits above an EVSE carry what may flow as of the last step.
+
+        True also for an EVSE that the site counts no more.
+        """
+        return self._exceeded.isdisjoint(self._known.ledger.path(key))
 
     def total_exposure(self, node: str, now_s: float) -> Amperes:
         """Return what may flow at worst through a node at `now_s`: own chargers and the load of others."""

@@ -123,10 +123,10 @@ class Dispatch:
         if self._waits(account.installing.again_s):
             return
         before_a = account.exposure(self._now_s)
+        raises = wanted_a > account.counted_failsafe_a
         counts = not (account.doubtful or account.is_shut)
-        raises = counts and wanted_a > account.counted_failsafe_a
         room_a = self._room.most(account.evse.key, before_a, account.evse.phases).limit_a
-        if raises and room_a < wanted_a - EPSILON_A:
+        if raises and counts and room_a < wanted_a - EPSILON_A:
             return
         self._hand_out(account, InstallFailsafe(self._new_id(), account.evse.key, wanted_a, raises))
 
@@ -192,7 +192,7 @@ class Dispatch:
         """Note since when an EVSE may have more than it should, or should have been proven."""
         visit = self._scene.visits.get(account.evse.key)
         target_a = 0.0 if visit is None else visit.target_a
-        should_a = max(target_a, account.wanted_failsafe_a)
+        should_a = max(target_a, account.wanted_failsafe_a, account.foreign_a or 0.0)
         if account.ceiling_a(self._now_s) <= should_a + EPSILON_A:
             account.lowering_since_s = None
         elif account.lowering_since_s is None:

@@ -95,10 +95,10 @@ class Ledger:
         found.update((key, account.exposure(now_s)) for key, account in self._gone.items())
         return found
 
-    def _path(self, key: EvseKey) -> tuple[str, ...]:
-        """Return the nodes above an EVSE, also above one that left the site."""
+    def path(self, key: EvseKey) -> tuple[str, ...]:
+        """Return the nodes above an EVSE, also above one that left the site while it counts; none for others."""
         account = self._accounts.get(key)
-        return self._gone_paths[key] if account is None else self._site.path(account.evse.node)
+        return self._gone_paths.get(key, ()) if account is None else self._site.path(account.evse.node)
 
     def totals(self, exposures: Mapping[EvseKey, Amperes]) -> dict[str, Amperes]:
         """Return the sums of `exposures` below each node."""
@@ -106,7 +106,7 @@ class Ledger:
         for key, exposure_a in exposures.items():
             if exposure_a == NO_AMPERES:
                 continue
-            for node in self._path(key):
+            for node in self.path(key):
                 sums[node] = add(sums[node], exposure_a)
         return sums
 
@@ -139,8 +139,8 @@ class Ledger:
     # --- another site
 
     def rewire(self, site: Site, now_s: float) -> None:
-        """Go on with a changed site: exposures carry over, and who left stays counted while a car may draw there."""
-        places = {key: self._path(key) for key in [*self._accounts, *self._gone]}
+        """Go on with a changed site: exposures carry over, and who left stays counted, at its worst, while a car is there."""
+        places = {key: self.path(key) for key in [*self._accounts, *self._gone]}
         left = {**self._gone, **self._accounts}
         self._site, self._accounts = site, {}
         for evse in site.evses:
@@ -150,6 +150,9 @@ class Ledger:
             else:
                 account.rewire(evse, full_current_a(evse, site.nominal_voltage_v))
             self._accounts[evse.key] = account
+        for account in left.values():
+            # Nobody keeps it to a limit any more.
+            account.lost_profiles()
         self._gone = {key: account for key, account in left.items() if account.is_taken}
         self._gone_paths = {key: self._surviving(places[key]) for key in self._gone}
 

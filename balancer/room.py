@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from balancer.base_load import Base
@@ -49,17 +49,29 @@ class Room:
 
     def most(self, key: EvseKey, exposure_a: Amperes, phases: PhaseUse) -> Most:
         """Return the highest limit on `phases` for an EVSE that counts `exposure_a` already; 0 without room."""
+        return min(
+            (
+                most if left_a >= -EPSILON_A else most._replace(limit_a=0.0)
+                for most, left_a in self._most(key, exposure_a, phases)
+            ),
+            key=lambda most: most.limit_a,
+        )
+
+    def beside_others(self, key: EvseKey, exposure_a: Amperes, phases: PhaseUse) -> float:
+        """Return the highest limit that fits beside all others, also where the EVSE's own exposure does not."""
+        return max(0.0, min(most.limit_a for most, _ in self._most(key, exposure_a, phases)))
+
+    def _most(self, key: EvseKey, exposure_a: Amperes, phases: PhaseUse) -> Iterator[tuple[Most, float]]:
+        """Yield what each circuit above lets through, and what is left there."""
         used = [phase for phase in range(3) if phases[phase]]
-        found: list[Most] = []
         for node in self._site.path(self._site.evse(key).node):
             for phase in used:
                 left_a = self._left_a[node][phase]
-                found.append(Most(exposure_a[phase] + left_a if left_a >= -EPSILON_A else 0.0, node, phase))
+                yield Most(exposure_a[phase] + left_a, node, phase), left_a
             left_a = self._left_w[node] / self._volts
             # With the lowest of its exposures the sum over its phases is never counted too low.
             lowest_a = min(exposure_a[phase] for phase in used)
-            found.append(Most(lowest_a + left_a / len(used) if left_a >= -EPSILON_A else 0.0, node, None))
-        return min(found, key=lambda most: most.limit_a)
+            yield Most(lowest_a + left_a / len(used), node, None), left_a
 
     def take(self, key: EvseKey, before_a: Amperes, after_a: Amperes) -> None:
         """Count that an EVSE's exposure changed."""

@@ -48,6 +48,16 @@ class Scene:
             account.quarantined or account.foreign_a is not None or key in self.late
         )
 
+    def is_overruled(self, account: Account) -> bool:
+        """Tell whether somebody else's profile may let a car have more than it is told; it can be told all the same."""
+        return (
+            not self.observing
+            and account.evse.key in self.visits
+            and account.foreign_a is not None
+            and is_reachable(account)
+            and not account.quarantined
+        )
+
 
 def is_reachable(account: Account) -> bool:
     """Tell whether an EVSE can be told a limit now."""

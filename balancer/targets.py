@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from balancer.account import Account
 from balancer.allocation import Allocation, Grant, Reason, ReasonKind
+from balancer.room import Room
 from balancer.scene import Scene, free_for, session_of
 from balancer.site import EvseKey
 from balancer.snapshot import Session, Snapshot
@@ -29,6 +30,25 @@ def allot(scene: Scene, allocate: Allocate) -> tuple[dict[EvseKey, Grant], bool]
     except Exception:  # noqa: BLE001 - control.md "Faults": a strategy's fault must not stop the site
         return _keep(scene, _snapshot(scene, sessions)), True
     return {key: _told(scene.ledger[key], grant) for key, grant in grants.items()}, False
+
+
+def beside_foreign(scene: Scene, room: Room) -> dict[EvseKey, Grant]:
+    """Return what cars are told that somebody else's profile may give more than that.
+
+    The worst of it is counted anyway, so it costs nothing; but where that profile does not count they go by it.
+    """
+    found: dict[EvseKey, Grant] = {}
+    for account in scene.ledger.accounts():
+        if not scene.is_overruled(account):
+            continue
+        key, evse = account.evse.key, account.evse
+        fits_a = room.beside_others(key, scene.exposures[key], account.phases)
+        caps_a = math.inf if account.foreign_cap_a is None else account.foreign_cap_a
+        most_a = min(account.allowed_a(scene.now_s), account.full_a, fits_a) / account.spread
+        limit_a = floor_to_step(min(most_a, caps_a), evse.step_a)
+        reason = Reason(ReasonKind.OFFLINE_RESERVE, source="foreign-profile")
+        found[key] = Grant(limit_a if limit_a >= evse.min_a else 0.0, reason)
+    return found
 
 
 def _snapshot(scene: Scene, sessions: Mapping[EvseKey, Session]) -> Snapshot:

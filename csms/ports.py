@@ -11,7 +11,7 @@ from csms.domain.answers import StationAnswer
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import ConfigurationTouched, OrderOutcome, ProfilesTouched, StationOrder
 from csms.domain.records import CapSaved, Record
-from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
+from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
 from csms.domain.station import StationIdentity, StationState
 from csms.domain.token import Token
 from csms.domain.transaction import StartKey, Transaction
@@ -233,6 +233,10 @@ class Feed(Protocol):
         """Take news, on the event loop; never waits and never raises."""
         ...
 
+    async def prepare(self, touched: ProfilesTouched) -> None:
+        """Take such news, and return when what follows from them is durable. Raises `Busy` where that takes too long."""
+        ...
+
 
 class SiteStore(Protocol):
     """What the balancing reads back; it writes records like everybody else."""
@@ -258,6 +262,13 @@ class SiteStore(Protocol):
 
     async def known_stations(self) -> list[KnownStation]:
         """Return every station that is registered or that a site's configuration names, by id."""
+        ...
+
+    async def unplaced_stations(self) -> list[SiteStation]:
+        """Return the registered stations of no site of which it is stored how they take limits.
+
+        After all submitted before is settled.
+        """
         ...
 
     async def caps(self) -> list[CapSaved]:

@@ -122,7 +122,7 @@ async def put_site(sites: AskedSites, site_id: SiteId, body: SiteBody, request: 
     responses={204: {"description": "It is gone"}, **problems("not-found", "outdated", *_STORED)},
 )
 async def remove_site(sites: AskedSites, site_id: SiteId, request: Request) -> Response:
-    """Remove a site; its stations stay, and belong to none. `If-Match` is heeded where it is sent."""
+    """Remove a site; its stations stay, belong to none, and our profiles there are cleared. `If-Match` is heeded where it is sent."""
     site = await sites.get_site(site_id)
     check_match(request, site.revision)
     await sites.delete_site(site_id, expected_revision=relied_on(request, site.revision))

@@ -115,7 +115,7 @@ def check_site(
 
 @commands.command("remove")
 def remove_site(site_id: _Id, config: Config = None) -> None:
-    """Remove a site and its caps. Its chargers stay registered; their last limits run out by themselves.
+    """Remove a site and its caps. Its chargers stay registered; our profiles are cleared there.
 
     Example: csms site remove depot
     """
@@ -125,7 +125,10 @@ def remove_site(site_id: _Id, config: Config = None) -> None:
         await _write(storage, site.id, site_keeping.removed(site, await storage.known_stations()))
 
     with_storage(config, remove)
-    say(f"Site {site_id} is removed; a running server lets go of it within seconds.")
+    say(
+        f"Site {site_id} is removed; a running server lets go of it within seconds, and clears its limits at the "
+        "chargers as they are connected."
+    )
 
 
 async def _save(
@@ -135,6 +138,9 @@ async def _save(
     before, known = await storage.find_site(site_id), await storage.known_stations()
     if before is not None and not replace:
         raise Invalid(f"there is a site {site_id} already; --replace puts this one in its place")
+    twin = site_keeping.twin(site_id, await storage.site_versions()) if before is None else None
+    if twin is not None:
+        raise Invalid(f"there is a site {twin} already; case tells no sites apart")
     conflicts = tuple(site_keeping.conflicts(site_id, site, known))
     if conflicts:
         _refuse(file, conflicts)

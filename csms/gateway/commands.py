@@ -88,14 +88,16 @@ class Commands:
         self._next_deadline_s: float | None = None
 
     async def call(self, command: RawCommand) -> CommandResult:
-        """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then.
+        """Queue a command and return how it ended.
 
-        At a gated station a remote start waits for room before; without any in time it ends as not sent.
+        One that sets a charging profile waits first until it is durable that it may. At a gated station a
+        remote start waits for room before; without any in time it ends as not sent. Raises `Invalid`,
+        `QueueFull`, `NotConnected` and `Busy` (nobody can keep what it sets); nothing is sent then.
         """
         payload = self._dialect.check_call(command.action, command.payload)
         if self.gated and command.action in self._dialect.remote_starts:
             return await self._call_with_room(command, payload)
-        return await self._queue(command, payload, self._touches(command, payload))
+        return await (await self._queue_kept(command, payload))
 
     async def _call_with_room(self, command: RawCommand, payload: bytes) -> CommandResult:
         held = self._opened(command)
@@ -106,19 +108,31 @@ class Commands:
                 self._record(held, refusal.state, refusal)
                 return refusal
             leaving = structs.replace(command, expires_s=min(command.expires_s, LEAVES_WITHIN_S))
-            done = self._queue(leaving, payload, self._touches(command, payload), held=held)
+            done = await self._queue_kept(leaving, payload, held=held)
         except BaseException:
             # Nobody waits for it any more, or it found the queue full or the connection ending.
             self._record(held, CommandState.NOT_SENT, CommandResult(CommandState.NOT_SENT))
             raise
         return await done
 
-    def _touches(self, command: RawCommand, payload: bytes) -> _Touches:
+    async def _queue_kept(
+        self, command: RawCommand, payload: bytes, *, held: _OpenCommand | None = None
+    ) -> asyncio.Future[CommandResult]:
+        """Let a command wait for its turn once what it does to profiles can't be forgotten any more."""
         now_us = self._services.clock.now_us()
-        return _Touches(
-            self._dialect.profile_effects(command.action, payload, now_us),
-            self._dialect.written_keys(command.action, payload),
-        )
+        profiles = self._dialect.profile_effects(command.action, payload, now_us)
+        touches = _Touches(profiles, self._dialect.written_keys(command.action, payload))
+        if not _sets(profiles):
+            return self._queue(command, payload, touches, held=held)
+        queued = False
+        try:
+            await self._services.feed.prepare(self._touched(command, EffectStage.LEAVING, profiles))
+            done = self._queue(command, payload, touches, held=held)
+            queued = True
+        finally:
+            if not queued:
+                self._services.feed.tell((self._touched(command, EffectStage.REFUSED, profiles),))
+        return done
 
     async def order(
         self,
@@ -215,7 +229,7 @@ class Commands:
         """Give a command its final state."""
         ended = self._open.pop(event.handle)
         self._record(ended, event.outcome.state, event.outcome)
-        if ended.sent_at_us is not None and ended.touches != _Touches():
+        if ended.touches != _Touches() and (ended.sent_at_us is not None or _sets(ended.touches.profiles)):
             command = ended.command
             stage = self._dialect.effect_stage(command.action, command.payload, event.outcome)
             self._tell(ended, stage)
@@ -235,13 +249,18 @@ class Commands:
         self.pump()
 
     def _tell(self, of: _OpenCommand, stage: EffectStage) -> None:
-        now_us, touches = self._services.clock.now_us(), of.touches
+        touches = of.touches
         if touches.profiles:
-            touched = ProfilesTouched(self.identity.id, now_us, of.command.id, stage, touches.profiles)
-            self._services.feed.tell((touched,))
+            self._services.feed.tell((self._touched(of.command, stage, touches.profiles),))
         if touches.configuration:
+            now_us = self._services.clock.now_us()
             written = ConfigurationTouched(self.identity.id, now_us, touches.configuration)
             self._services.feed.tell((written,))
+
+    def _touched(
+        self, command: RawCommand, stage: EffectStage, effects: tuple[ProfileEffect, ...]
+    ) -> ProfilesTouched:
+        return ProfilesTouched(self.identity.id, self._services.clock.now_us(), command.id, stage, effects)
 
     def _record(self, of: _OpenCommand, state: CommandState, result: CommandResult | None = None) -> None:
         record = CommandRecorded(
@@ -259,6 +278,10 @@ class Commands:
             final_at_us=self._services.clock.now_us() if state.final else None,
         )
         self._services.storage.submit((record,), log_failure)
+
+
+def _sets(effects: tuple[ProfileEffect, ...]) -> bool:
+    return any(effect.sets for effect in effects)
 
 
 def _error_json(error: CommandError) -> str:

@@ -10,14 +10,16 @@ import msgspec
 import structlog
 from msgspec import Struct, field
 
+from csms.domain.control import ProfilesTouched
 from csms.domain.errors import Busy, Conflict, FieldProblem, Invalid, NotFound, Outdated, RecordRefused
-from csms.domain.records import CapRemoved, CapSaved, Record
+from csms.domain.records import CapRemoved, CapSaved, Record, TransactionClosed
 from csms.domain.site import KnownStation, StoredSite
 from csms.domain.site_check import SiteCheck
 from csms.ports import Clock, News, StationLink
 from csms.sites.asked import NewCap, NewReading, SiteDocument, cap_record, invalid, meter_reading, refuse
 from csms.sites.life import MakeLoop, Parts, SitesStorage
 from csms.sites.pace import PaceLimits
+from csms.sites.releasing import Releases
 from csms.sites.routes import by_station
 from csms.sites.site import SiteTask
 from csms.sites.starts import StartQueue
@@ -73,6 +75,7 @@ class Sites:
         """Sites and caps change one after another, and are not compared with the store in between."""
         self._sending: set[asyncio.Task[None]] = set()
         self._starts = StartQueue()
+        self._releases = Releases(storage, clock, new_id)
 
     # --- lifetime
 
@@ -95,6 +98,7 @@ class Sites:
         async with self._changing:
             tasks, self._tasks, self._of_station = self._tasks, {}, {}
             self._parts = None
+            await self._releases.stop()
             await asyncio.gather(*(task.stop() for task in tasks.values()))
             sending = tuple(self._sending)
             for one in sending:
@@ -111,6 +115,7 @@ class Sites:
             self._take_over_caps(await self._storage.caps())
             if self._refreshes % LOOK_AT_STATIONS_EVERY == 0:
                 self._look_at(await self._storage.known_stations())
+                await self._release()
             self._refreshes += 1
         for task in self._tasks.values():
             task.attend()
@@ -123,8 +128,20 @@ class Sites:
             if station is None:
                 for task in self._tasks.values():
                     task.tell(concerning)
-            elif (task := self._of_station.get(station)) is not None:
-                task.tell(concerning)
+                continue
+            own = self._of_station.get(station)
+            if own is not None:
+                own.tell(concerning)
+            ends = [one for one in concerning if isinstance(one, TransactionClosed)]
+            for task in self._tasks.values() if ends else ():
+                if task is not own:  # a station that left it counts there while its car stays
+                    task.tell(ends)
+
+    async def prepare(self, touched: ProfilesTouched) -> None:
+        """See `csms.ports.Feed.prepare`; a station of no site needs nothing."""
+        task = self._of_station.get(touched.station_id.lower())
+        if task is not None:
+            await task.prepare(touched)
 
     # --- csms.gateway.services.Services.start_gate
 
@@ -163,6 +180,10 @@ class Sites:
             current = await self._storage.find_site(read.id)
             if create and current is not None:
                 raise Conflict(f"there is a site {read.id} already")
+            if current is None and create:
+                twin = site_keeping.twin(read.id, await self._storage.site_versions())
+                if twin is not None:
+                    raise Conflict(f"there is a site {twin} already; case tells no sites apart")
             if not create:
                 _expect(current, read.id, expected_revision)
             known = await self._storage.known_stations()
@@ -179,7 +200,7 @@ class Sites:
         return _document(stored)
 
     async def delete_site(self, site_id: str, *, expected_revision: int | None = None) -> None:
-        """Remove a site; its chargers keep what they were told. Raises `NotFound` and `Outdated`."""
+        """Remove a site; our profiles are taken off its chargers soon after. Raises `NotFound` and `Outdated`."""
         async with self._changing:
             current = _expect(await self._storage.find_site(site_id), site_id, expected_revision)
             await self._write(*site_keeping.removed(current, await self._storage.known_stations()))
@@ -285,10 +306,17 @@ class Sites:
                 self._starts.gate(site_id, frozenset(), self._parts.link)
         self._caps = {key: cap for key, cap in self._caps.items() if key[0] != site_id}
 
+    async def _release(self) -> None:
+        """Have our profiles taken off the stations that no site has any more."""
+        if self._parts is not None:
+            held = frozenset[str]().union(*(task.held for task in self._tasks.values()))
+            self._releases.look(await self._storage.unplaced_stations(), held, self._parts.link)
+
     def _route(self) -> None:
         """Let news find the sites as they are now, and stations that are connected know where they belong."""
         before = self._of_station
         self._of_station = {name: task for task in self._tasks.values() for name in task.names}
+        self._releases.leave(self._of_station)
         if self._parts is None:
             return
         for station in self._parts.link.online():

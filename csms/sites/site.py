@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import structlog
 
 from csms.domain.control import ProfilesTouched
-from csms.domain.errors import HeadroomError, RecordRefused, StorageError
+from csms.domain.errors import Busy, HeadroomError, RecordRefused, StorageError
 from csms.domain.records import StationConnected
 from csms.domain.site import SiteFacts, StoredSite
 from csms.sites.life import Life, OrderEnded, Parts
@@ -21,6 +21,8 @@ _log = structlog.get_logger(__name__)
 
 SOUND_AFTER_S = 60.0
 """A loop that ran for so long (machine time) has got over what made earlier ones fail."""
+DURABLE_WITHIN_S = 5.0
+"""How long (machine time) somebody's call may wait for its profile to be kept."""
 TOLD_AGAIN_MAX = 5
 """How many lives in a row may fail before what all of them were told again is dropped as the likely cause."""
 
@@ -40,6 +42,8 @@ class SiteTask:
         self.steps = 0
         self.trouble: str | None = "the balancing has not begun yet"
         """Why nothing is decided now; None: all is well."""
+        self.held: frozenset[str] = frozenset()
+        """Stations that left the site, whose profiles must stay for now."""
         self._parts = parts
         self._limits = limits
         self._view: Callable[[], SiteState] | None = None
@@ -53,6 +57,8 @@ class SiteTask:
         self._failed_in_a_row = 0
         self._touched: list[ProfilesTouched] = []
         """What happened to profiles, until what follows from it is durable."""
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        """Who waits for that, by the news' identity."""
         self._readings: dict[str, MeterReading] = {}
         self._outdated = False
         self._revising: asyncio.Task[None] | None = None
@@ -92,6 +98,21 @@ class SiteTask:
         if self._living:
             self._inbox += news
             self._woken.set()
+
+    async def prepare(self, touched: ProfilesTouched) -> None:
+        """Tell `touched` and wait until what follows from it is durable. Raises `Busy`."""
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[id(touched)] = durable
+        self.tell([touched])
+        try:
+            async with asyncio.timeout(DURABLE_WITHIN_S):
+                await durable
+        except TimeoutError:
+            raise Busy(
+                f"the balancing of the site {self.stored.id} can't take note of the profile now; try again"
+            ) from None
+        finally:
+            del self._waiting[id(touched)]
 
     def revise(self, stored: StoredSite, site: Site | None) -> None:
         """Take over a new configuration; one that can't be read (None) changes nothing."""
@@ -153,6 +174,7 @@ class SiteTask:
                 step = life.step(happened)
                 pace.ended()
                 self._view = step.view
+                self.held = step.held
                 self.steps += 1
                 self.trouble = None
                 await pace.wait(self._woken, step.wake_at_us)
@@ -222,6 +244,9 @@ class SiteTask:
     def _forget(self, touched: Sequence[ProfilesTouched]) -> None:
         done = {id(one) for one in touched}
         self._touched = [one for one in self._touched if id(one) not in done]
+        for number in done & self._waiting.keys():
+            if not self._waiting[number].done():
+                self._waiting[number].set_result(None)
 
     def _fail(self, error: Exception) -> None:
         self._failure = error

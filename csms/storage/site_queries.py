@@ -42,12 +42,16 @@ _FOREIGN = (
     "SELECT station_id, evse, profile_id, limit_a, caps, of_transaction, at_us, limit_w FROM foreign_profiles "
     "WHERE station_id IN ({stations}) ORDER BY station_id, evse, profile_id"
 )
-_STATIONS = (
+_STATIONS_AND_FORMS = (
     "SELECT s.id, s.managed, s.vendor, s.model, s.firmware, s.boot_status, f.data, m.data FROM stations AS s "
     "LEFT JOIN station_forms AS f ON f.station_id = s.id "
     "LEFT JOIN model_forms AS m "
-    "ON m.vendor = s.vendor AND m.model = s.model AND m.firmware = coalesce(s.firmware, '') "
-    "WHERE s.id IN ({stations}) ORDER BY s.id"
+    "ON m.vendor = s.vendor AND m.model = s.model AND m.firmware = coalesce(s.firmware, '') WHERE"
+)
+_STATIONS = f"{_STATIONS_AND_FORMS} s.id IN ({{stations}}) ORDER BY s.id"
+_UNPLACED = (
+    _STATIONS_AND_FORMS  # noqa: S608 - of constants
+    + " f.data IS NOT NULL AND s.id NOT IN (SELECT station_id FROM placements) ORDER BY s.id"
 )
 _TRANSACTIONS = (
     "SELECT id, ocpp_id, station_id, evse, started_at_us, charging_state FROM transactions "
@@ -85,6 +89,11 @@ def known_stations(rows: Rows) -> list[KnownStation]:
         KnownStation(id=station_id, registered=bool(registered), managed=bool(managed), site_id=site_id)
         for station_id, registered, managed, site_id in rows(_KNOWN, {})
     ]
+
+
+def unplaced_stations(rows: Rows) -> list[SiteStation]:
+    """Return the registered stations of no site that have a stored form, by id."""
+    return [_station(row) for row in rows(_UNPLACED, {})]
 
 
 def caps(rows: Rows) -> list[CapSaved]:

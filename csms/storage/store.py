@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from csms.domain.errors import Invalid, NotFound, RecordRefused, StorageError
 from csms.domain.events import ReportedVariable
 from csms.domain.records import CapSaved
-from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
+from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
 from csms.ports import Clock, Found, StoreLookup, TokenByHmac
@@ -166,6 +166,11 @@ class Store:
     async def known_stations(self) -> list[KnownStation]:
         """See `csms.ports.SiteStore.known_stations`."""
         return await self._reads.run(site_queries.known_stations)
+
+    async def unplaced_stations(self) -> list[SiteStation]:
+        """See `csms.ports.SiteStore.unplaced_stations`."""
+        await self.settled()
+        return await self._reads.run(site_queries.unplaced_stations)
 
     async def caps(self) -> list[CapSaved]:
         """See `csms.ports.SiteStore.caps`."""

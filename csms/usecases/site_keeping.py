@@ -32,6 +32,11 @@ def stations_in(config: bytes) -> list[str]:
     return [evse.station for evse in _config.decode(config).evses]
 
 
+def twin(site_id: str, sites: Iterable[str]) -> str | None:
+    """Return the site whose id is the same but for case; None: there is none."""
+    return next((one for one in sites if one != site_id and one.lower() == site_id.lower()), None)
+
+
 def conflicts(site_id: str, config: bytes, known: Iterable[KnownStation]) -> Iterator[FieldProblem]:
     """Yield what forbids saving the configuration: stations of other sites, and ids in another spelling.
 

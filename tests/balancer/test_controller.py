@@ -478,3 +478,16 @@ def test_circuits_say_nothing_before_the_first_step_and_then_what_bears_on_each(
     circuit = controller.circuits()["main"]
     assert circuit.bound.limit_a == alike(40.0)
     assert circuit.exposure_a == alike(32.0)
+
+
+def test_a_failsafe_above_nothing_is_durable_before_it_leaves_also_where_nobody_is_trusted():
+    desk = Desk(make_site([evse(1, failsafe_a=6.0)]))
+    desk.step(StationOnline("CP-1", desk.now_s))
+    (order,) = desk.orders
+    assert isinstance(order, InstallFailsafe)
+    assert order.raises
+    desk.accept_all()
+    desk.disconnect(1)
+    desk.step(StationOnline("CP-1", desk.now_s))
+    (again,) = desk.orders
+    assert not again.raises  # it has it already

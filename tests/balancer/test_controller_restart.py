@@ -166,23 +166,22 @@ def test_an_evse_that_is_rewired_counts_on_its_new_phases():
     assert desk.controller.exposure(key(1), desk.now_s) == (0.0, 20.0, 20.0)
 
 
-def test_an_evse_with_a_car_that_leaves_the_site_stays_reserved_until_the_car_has_left():
-    desk = charging(2)
+def test_an_evse_with_a_car_that_leaves_the_site_counts_at_its_worst_until_the_car_has_left():
+    desk = charging(2, 40.0)
+    assert desk.controller.has_room(key(1))
     desk.step(SiteChanged(changed(desk, evses=(evse(2),)), desk.now_s))
     assert key(1) not in desk.decision.grants
-    assert desk.exposure(1) == 16.0
-    assert desk.run(200.0) == []
+    assert desk.exposure(1) == 32.0
+    assert desk.limits == {2: 8.0}
+    assert not desk.controller.has_room(key(1))
+    desk.run(2000.0)
+    assert desk.controller.has_room(key(1))
+    assert desk.has(2) == 8.0
     desk.step(Measured(key(1), desk.now_s, alike(5.0)))
     desk.unplug(1)
     desk.run(30.0)
     assert desk.has(2) == 32.0
-
-
-def test_an_evse_that_leaves_the_site_is_reserved_until_its_lease_has_ended_at_the_latest():
-    desk = charging(2)
-    desk.step(SiteChanged(changed(desk, evses=(evse(2),)), desk.now_s))
-    desk.run(1000.0)
-    assert desk.has(2) == 32.0
+    assert desk.controller.has_room(key(1))
 
 
 def test_an_idle_evse_that_leaves_the_site_costs_nothing_any_more():
@@ -205,18 +204,19 @@ def test_who_left_hangs_on_what_is_left_of_its_circuits_or_on_every_root():
     desk.plug(2)
     desk.run(30.0)
     desk.step(SiteChanged(changed(desk, nodes=nodes[:1], evses=(evse(2),)), desk.now_s))
-    assert desk.controller.total_exposure("main", desk.now_s) == alike(32.0)
+    assert desk.controller.total_exposure("main", desk.now_s) == alike(48.0)
     other = (Node(id="other", parent=None, rating_a=alike(32.0)),)
     desk.step(SiteChanged(changed(desk, nodes=other, evses=(evse(2, node="other"),)), desk.now_s))
-    assert desk.controller.total_exposure("other", desk.now_s) == alike(32.0)
+    assert desk.controller.total_exposure("other", desk.now_s) == alike(48.0)
 
 
-def test_an_evse_that_comes_back_to_the_site_goes_on_where_it_was():
+def test_an_evse_that_comes_back_to_the_site_is_proven_anew_and_goes_on_where_it_was():
     desk = charging(2)
     whole = desk.controller.site
     desk.step(SiteChanged(changed(desk, evses=(evse(2),)), desk.now_s))
     desk.step(SiteChanged(whole, desk.now_s))
-    assert desk.orders == ()
+    assert (desk.limits[1], desk.installs) == (16.0, {1: 0.0})
+    desk.run(2000.0)
     assert [desk.has(1), desk.has(2)] == [16.0, 16.0]
 
 

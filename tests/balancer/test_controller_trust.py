@@ -7,6 +7,7 @@ from balancer.controller import AlarmKind
 from balancer.observations import (
     Answered,
     Capability,
+    CapCleared,
     CapSet,
     ForeignCleared,
     ForeignProfile,
@@ -262,6 +263,8 @@ def test_a_foreign_profile_that_may_raise_is_counted_until_it_is_gone():
     assert desk.reason(1).source == "foreign-profile"
     assert desk.limits == {2: 7.0}
     desk.accept()
+    desk.run(20.0)
+    assert [desk.has(1), desk.has(2)] == [25.0, 7.0]
     desk.step(ForeignProfile(key(1), None, caps=False, at_s=desk.now_s))
     assert desk.exposure(1) == 32.0
     assert desk.limits == {2: 0.0}
@@ -270,6 +273,48 @@ def test_a_foreign_profile_that_may_raise_is_counted_until_it_is_gone():
     assert desk.exposure(1) == 32.0  # it may take a while to come down
     desk.run(400.0)
     assert [desk.has(1), desk.has(2)] == [16.0, 16.0]
+
+
+def test_a_foreign_profile_below_ours_starves_nobody():
+    desk = Desk(make_site([evse(1)], 40.0))
+    desk.connect(1)
+    desk.step(ForeignProfile(key(1), 16.0, caps=False, at_s=desk.now_s))
+    desk.plug(1)
+    assert desk.limits == {1: 16.0}
+    assert desk.exposure(1) == 16.0
+    assert desk.run(1000.0)[0].limit_a == 16.0
+    assert AlarmKind.LATE not in desk.told
+
+
+def test_a_foreign_profile_above_the_circuit_lowers_to_what_fits_and_raises_nothing():
+    desk = charging(1, 20.0)
+    desk.step(ForeignProfile(key(1), None, caps=False, at_s=desk.now_s))
+    assert desk.exposure(1) == 32.0
+    desk.run(1000.0)
+    assert desk.has(1) == 20.0
+    desk.step(CapSet("main", "dso", alike(12.0), None, desk.now_s))
+    assert desk.limits == {1: 12.0}
+    desk.accept()
+    desk.step(CapSet("main", "dso", alike(4.0), None, desk.now_s))
+    assert desk.limits == {1: 0.0}
+    desk.step(CapCleared("main", "dso", desk.now_s))
+    desk.run(1000.0)
+    assert desk.has(1) == 0.0
+
+
+def test_a_foreign_profile_gives_no_more_than_a_foreign_cap_beside_it_lets_through():
+    desk = charging(1)
+    desk.step(
+        ForeignProfile(key(1), 25.0, caps=False, at_s=desk.now_s),
+        ForeignProfile(key(1), 10.0, caps=True, at_s=desk.now_s),
+    )
+    assert desk.limits == {1: 10.0}
+
+
+def test_of_several_foreign_caps_the_lowest_holds():
+    desk = charging(1)
+    desk.step(*(ForeignProfile(key(1), cap_a, caps=True, at_s=desk.now_s) for cap_a in (10.0, 20.0, None)))
+    assert desk.limits == {1: 10.0}
 
 
 def test_a_foreign_cap_is_not_given_more_than_it_lets_through():

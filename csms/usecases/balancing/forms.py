@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from csms.domain.control import OrderVerdict, Placement, ProfileForm, RateUnit, SmartCharging
 
 STACK_LEVEL = 1
-"""What we take where it is allowed: above what sits at 0, and below the maxima that stations get wrong."""
+"""What is taken where a station does not say, or refuses, its highest: above what sits at 0."""
 REJECTIONS_OF_A_LIMIT = 2
 REJECTIONS_OF_WHAT_WORKED = 4
 """A form that was accepted before is not given up for a station's bad moment."""
@@ -32,6 +32,8 @@ class KnownForm(Struct, frozen=True, kw_only=True):
     """It takes no lower failsafe in any form."""
     gated: bool = False
     """It was read back that nobody starts there unasked; of a station, never of a model."""
+    installed: tuple[int, ...] = ()
+    """The EVSEs that profiles of ours are, or may be, on; of a station, never of a model."""
 
     @classmethod
     def read(cls, data: bytes | None) -> KnownForm | None:
@@ -51,7 +53,8 @@ class KnownForm(Struct, frozen=True, kw_only=True):
 def rungs(said: SmartCharging | None, *, evses: int, direct_current: bool) -> Iterator[ProfileForm]:
     """Yield the forms to try, the best first (control.md "Ladder").
 
-    Unit by unit, stack level by stack level, and for each the transaction's profile before the EVSE's default;
+    Unit by unit, stack level by stack level (the station's highest first, so that nothing that stood there before
+    we came overrules ours), and for each the transaction's profile before the EVSE's default;
     last the station's maximum, where the station has one EVSE only.
     """
     units = (RateUnit.AMPERE, RateUnit.WATT)
@@ -62,7 +65,8 @@ def rungs(said: SmartCharging | None, *, evses: int, direct_current: bool) -> It
     highest = STACK_LEVEL if said is None or said.stack_level_max is None else said.stack_level_max
     periods = None if said is None else said.periods_max
     counts = (2, 1) if periods is None else ((1,) if periods < 2 else (2,))  # noqa: PLR2004 - limit and failsafe
-    stacks = dict.fromkeys((max(0, min(highest, STACK_LEVEL)), 0))
+    highest = max(0, highest)
+    stacks = dict.fromkeys((highest, min(highest, STACK_LEVEL), 0))
     for unit in units:
         for stack_level in stacks:
             for placement in (Placement.TRANSACTION, Placement.DEFAULT):
@@ -88,6 +92,8 @@ class Ladder:
         self._failsafe_refusals = 0
         self._failsafe_accepted = False
         self._followed: list[float] = []
+        self._guessed = known is None
+        """Nothing is known but what is usual."""
         self.known = known or KnownForm(form=next(self._rungs()))
 
     @property
@@ -95,10 +101,15 @@ class Ladder:
         """The form to use now."""
         return self.known.form
 
+    @property
+    def failsafe_taken(self) -> bool:
+        """Whether the station accepted a failsafe in this form."""
+        return self._failsafe_accepted
+
     def know(self, known: KnownForm) -> None:
         """Go by what was found out before; a profile for the whole station only where it has one EVSE."""
         if known.form.placement is not Placement.STATION or self._evses == 1:
-            self.known = known
+            self.known, self._guessed = known, False
 
     def rewire(self, *, evses: int, direct_current: bool) -> None:
         """Go on with a station that has other EVSEs than it was thought to have."""
@@ -124,7 +135,8 @@ class Ladder:
         form = self.form
         if said.periods_max is not None and said.periods_max < form.periods_max:
             form = structs.replace(form, periods_max=1)
-        if not self.known.accepted and form not in set(self._rungs()):
+        first, self._guessed = self._guessed, False
+        if not self.known.accepted and (first or form not in set(self._rungs())):
             form = next((rung for rung in self._rungs() if rung not in self._failed), form)
         return self._use(form)
 

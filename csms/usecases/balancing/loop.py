@@ -10,7 +10,7 @@ from itertools import count, groupby
 from balancer.controller import AlarmKind, Controller, Decision
 from balancer.observations import OursCleared, SessionBegan, SessionEnded, SiteChanged
 from balancer.orders import ExposureRow, InstallFailsafe, SetLimit
-from balancer.site import Evse, Site
+from balancer.site import Evse, EvseKey, Site
 from csms.domain.control import (
     ClearOwnProfiles,
     OrderOutcome,
@@ -42,6 +42,8 @@ REPLAY_S = 60.0
 REPLAY_MACHINE_S = 10.0
 """… machine seconds for which a station may replay its queue after it connected; the longer one holds."""
 ALARMS_SHOWN = 50
+CLEARINGS_AT_ONCE = 16
+"""At how many stations profiles are cleared at the same time."""
 
 
 class SiteLoop:
@@ -190,6 +192,8 @@ class SiteLoop:
         ):
             station.ask_later(now_us)
         self._found.answer(job.wanted, outcome.verdict, now_us)
+        if outcome.verdict is OrderVerdict.ACCEPTED:
+            self._seen.ours_taken(station, job.sent, now_us)
         match job.wanted:
             case SetLimit() as order:
                 car = self._seen.cars.find(order.evse)
@@ -222,9 +226,8 @@ class SiteLoop:
         decision = self._controller.step(now_s, observations)
         self._log.step(now_s, observations, decision.orders)
         self._take_decision(decision, now_us)
-        outgoing = tuple(
-            sorted(self._outgoing(now_us), key=lambda one: one.priority) if self._enforcing else ()
-        )
+        self._clear(now_us)
+        outgoing = tuple(sorted(self._outgoing(now_us), key=lambda one: one.priority))
         line = self._log.line(now_s, now=any(one.after_records for one in outgoing))
         if line is not None:
             found.keep(line)
@@ -240,6 +243,9 @@ class SiteLoop:
             view=self.state,
             starts=self._starts.decided(decision.starts),
             gated=frozenset(one.wire_id for one in self._seen.stations.values() if one.gate.holds),
+            held=frozenset(
+                one.wire_id for one in self._seen.stations.values() if one.is_held(self._may_release)
+            ),
         )
 
     def _find_crowded(self) -> None:
@@ -282,6 +288,18 @@ class SiteLoop:
             if alarm.kind is AlarmKind.DISOBEYS and station is not None:
                 station.disobeys(found, now_us)
 
+    def _clear(self, now_us: int) -> None:
+        """Have profiles of ours cleared where they are in the way, or nobody steers any more; few at a time."""
+        stations = self._seen.stations.values()
+        left = CLEARINGS_AT_ONCE - sum(station.desk.holds(ClearOwnProfiles) for station in stations)
+        for station in stations:
+            if left > 0 and not station.desk.holds(ClearOwnProfiles):
+                station.clear(now_us, self._may_release)
+                left -= station.desk.holds(ClearOwnProfiles)
+
+    def _may_release(self, key: EvseKey) -> bool:
+        return not self._enforcing or self._controller.has_room(key)
+
     def _outgoing(self, now_us: int) -> Iterator[Outgoing]:
         for station in self._seen.stations.values():
             while (job := station.following(now_us)) is not None:
@@ -294,6 +312,7 @@ class SiteLoop:
             if job is None or job.sent is None:
                 continue
             self._open[job.id] = (station, job)
+            station.leaves(self._found, job.sent, now_us)
             yield Outgoing(
                 id=job.id,
                 station_id=station.wire_id,
@@ -338,7 +357,7 @@ class SiteLoop:
         times_us = [
             at_us
             for station in self._seen.stations.values()
-            for at_us in (station.quiet_until_us, station.ask_from_us)
+            for at_us in station.times_us()
             if station.connected and at_us > self._now_us
         ]
         times_us += [

@@ -17,7 +17,14 @@ from balancer.observations import (
 )
 from balancer.site import Evse, EvseKey, Site
 from balancer.units import NO_AMPERES, Amperes, on_phases
-from csms.domain.control import ConfigurationTouched, ProfilesTouched, is_external
+from csms.domain.control import (
+    ConfigurationTouched,
+    FailsafeOrder,
+    LimitOrder,
+    ProfilesTouched,
+    StationOrder,
+    is_external,
+)
 from csms.domain.metering import Quality
 from csms.domain.records import (
     CapRemoved,
@@ -278,6 +285,14 @@ class Observing:
             return
         for evse in self._concerned(record):
             self.found.observe(*self.foreign.external(evse, record, self.site.nominal_voltage_v))
+
+    def ours_taken(self, station: Station, order: StationOrder | None, at_us: int) -> None:
+        """Note that a station accepted an order: whose place it took is gone."""
+        if isinstance(order, FailsafeOrder | LimitOrder):
+            key = EvseKey(station.name, order.evse)
+            touched = self.foreign.replaced(key, order, at_us, station.wire_id)
+            self.found.observe(*touched.observations)
+            self.found.keep(*touched.records)
 
 
 def _cap(record: CapSaved | CapRemoved) -> Observation:

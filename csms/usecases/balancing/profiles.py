@@ -9,7 +9,16 @@ from msgspec import Struct
 from balancer.observations import ForeignCleared, ForeignProfile, Observation, OursCleared
 from balancer.site import Evse, EvseKey
 from balancer.units import dc_input_current_a
-from csms.domain.control import EffectStage, ProfileEffect, ProfileForm, ProfilesTouched, is_external
+from csms.domain.control import (
+    EffectStage,
+    FailsafeOrder,
+    LimitOrder,
+    Placement,
+    ProfileEffect,
+    ProfileForm,
+    ProfilesTouched,
+    is_external,
+)
 from csms.domain.records import ForeignRemoved, ForeignSaved, Record
 
 NO_ID = -1
@@ -23,6 +32,8 @@ class Foreign(Struct, frozen=True):
     """Its highest limit per phase; None: unknown."""
     caps: bool
     of_transaction: bool
+    stand: tuple[Placement, int, int] | None = None
+    """Purpose, stack level and EVSE, of which a station holds one profile (0: the station's); None: unknown."""
 
 
 class Touched(Struct, frozen=True):
@@ -86,6 +97,17 @@ class ForeignProfiles:
             observations += self._changes(evse.key, before, news.at_us)
             records += self._records(evse.key, before, news.at_us, wire_id)
         return Touched(tuple(observations), tuple(records))
+
+    def replaced(self, key: EvseKey, order: FailsafeOrder | LimitOrder, at_us: int, wire_id: str) -> Touched:
+        """Forget those in whose place a station has taken a profile of ours; a call under way may still set one."""
+        before = dict(self._there.get(key, {}))
+        under_way = {profile_id for _, of, profile_id in self._before if of == key}
+        for profile_id, foreign in before.items():
+            if foreign.stand == _stand(order) and profile_id not in under_way:
+                del self._there[key][profile_id]
+        return Touched(
+            tuple(self._changes(key, before, at_us)), tuple(self._records(key, before, at_us, wire_id))
+        )
 
     def session_ended(self, key: EvseKey, at_us: int, wire_id: str) -> Touched:
         """Forget those that ended with their transaction."""
@@ -161,7 +183,17 @@ class ForeignProfiles:
 
 def _foreign(evse: Evse, effect: ProfileEffect, volts: float) -> Foreign:
     limit_a = _amperes(evse, effect.limit_a, effect.limit_w, volts, caps=effect.caps)
-    return Foreign(limit_a, effect.caps, effect.of_transaction)
+    stand = None
+    if effect.placement is not None and effect.stack_level is not None:
+        stand = (effect.placement, effect.stack_level, effect.evse)
+    return Foreign(limit_a, effect.caps, effect.of_transaction, stand)
+
+
+def _stand(order: FailsafeOrder | LimitOrder) -> tuple[Placement, int, int]:
+    placement = order.form.placement
+    if isinstance(order, FailsafeOrder) and placement is Placement.TRANSACTION:
+        placement = Placement.DEFAULT
+    return placement, order.form.stack_level, 0 if placement is Placement.STATION else order.evse
 
 
 def _stored(evse: Evse, fact: ForeignSaved, volts: float) -> Foreign:
@@ -190,4 +222,5 @@ def _highest(first: Foreign | None, second: Foreign) -> Foreign:
         None if unknown else max(limit for limit in limits if limit is not None),
         first.caps and second.caps,
         first.of_transaction and second.of_transaction,
+        first.stand if first.stand == second.stand else None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, structs
 
@@ -13,6 +13,7 @@ from balancer.site import Evse, EvseKey
 from balancer.units import Amperes
 from csms.domain.control import (
     ClearOwnProfiles,
+    FailsafeOrder,
     LimitOrder,
     OrderOutcome,
     OrderVerdict,
@@ -20,11 +21,13 @@ from csms.domain.control import (
     RateUnit,
     ReadConfiguration,
     SmartCharging,
+    StationOrder,
     WriteConfiguration,
 )
 from csms.domain.records import FormSaved, ModelFormSaved
 from csms.domain.records import StationBooted as BootRecorded
 from csms.domain.site import SiteStation
+from csms.usecases.balancing.clearing import Clearings
 from csms.usecases.balancing.clocks import StationClock
 from csms.usecases.balancing.desk import Desk, Job
 from csms.usecases.balancing.findings import Findings
@@ -104,6 +107,14 @@ class Station:
         self.gate = StartGate(options.start_hold_s)
         self._gated = False
         """The controller counts on the gate."""
+        self._clearings = Clearings()
+        self._installed: set[int] = set()
+        """The EVSEs that profiles of ours are, or may be, on."""
+        self._leaving: set[int] = set()
+        """Those of them that are steered no more."""
+        self._steered = False
+        self._met = False
+        """What is stored of it was taken over once."""
         self.crowded = False
         """The site has no room for the failsafe that it takes at least."""
 
@@ -129,6 +140,8 @@ class Station:
             # What it said when it booted just now is newer.
             self._vendor, self._model, self._firmware = fact.vendor, fact.model, fact.firmware
             self._boot_status = fact.boot_status
+        if not self._met:
+            self._meet(KnownForm.read(fact.form), fact.firmware)
         if newly and not self.form_known:
             own = KnownForm.read(fact.form)
             if own is not None and own.firmware not in {None, fact.firmware}:
@@ -141,6 +154,17 @@ class Station:
                 self.form_known = True
             self._read_wanted = own is None
 
+    def _meet(self, own: KnownForm | None, firmware: str | None) -> None:
+        """Take over which EVSEs have profiles of ours, and in which form these can be cleared."""
+        self._met = True
+        if own is not None and own.installed:
+            self._installed.update(own.installed)
+            same = own.firmware in {None, firmware}
+            # With other firmware it is where our profiles stand, and else no more than a first guess.
+            self.ladder.know(
+                own if same else structs.replace(own, accepted=False, proven=False, movable=True)
+            )
+
     @property
     def movable(self) -> bool:
         """Whether it can be told limits at all."""
@@ -152,6 +176,7 @@ class Station:
         """Note a new connection, also one in place of an old one."""
         self._leaves(found, at_us)
         self.connected, self._booted = True, False
+        self._clearings.again()
         self._settle(at_us)
         self.clock.connected(at_us, self._options.replay_s)
 
@@ -171,6 +196,7 @@ class Station:
         found.observe(StationBooted(self.name, at_us / 1e6))
         found.never_left(self.desk.drop(), at_us)
         self.limits.clear()
+        self._clearings.again()
         self._settle(at_us)
         rested = not self.ladder.known.movable and at_us - self._given_up_us >= GIVEN_UP_S * 1e6
         if changed or rested:
@@ -198,7 +224,7 @@ class Station:
 
     def look(self, found: Findings, now_us: int, *, enforcing: bool) -> None:
         """Tell the controller what it must know before it decides, and ask the station what is not known of it."""
-        steered = enforcing and self.managed and bool(self.evses)
+        self._steered = steered = enforcing and self.managed and bool(self.evses)
         self.gate.want(wanted=steered and self.form_known and (self.crowded or not self.movable))
         if self.gate.is_worth(now_us) != self._gated:
             self._gated = not self._gated
@@ -209,8 +235,8 @@ class Station:
             # Who boots is asked as soon as it may be, so that nobody need make room for it.
             up = welcome and self.form_known and (settled or self.online or self._booted)
         else:
-            found.never_left(self.desk.drop(), now_us)
-            if self.desk.under_way is not None:
+            found.never_left(self.desk.drop(lambda job: not (self.evses and _clears(job))), now_us)
+            if self.desk.under_way is not None and not _clears(self.desk.under_way):
                 self.desk.under_way.withdrawn = True
             welcome = settled = False
             up = self.connected
@@ -218,10 +244,48 @@ class Station:
             self._leaves(found, now_us)
         if welcome and settled:
             self._ask(now_us)
+        self._see_who_leaves(found, now_us)
         self._tell_capabilities(found, enforcing=enforcing)
         if up and not self.online:
             self.online = True
             found.observe(StationOnline(self.name, now_us / 1e6))
+
+    def _see_who_leaves(self, found: Findings, now_us: int) -> None:
+        """Count at its worst whoever is steered no more, before our profiles are taken off."""
+        here = {evse.key.evse for evse in self.evses}
+        leaving = self._installed - here if self._steered else set(self._installed)
+        for evse in sorted(leaving - self._leaving):
+            self.limits.pop(evse, None)
+            if evse in here:
+                found.observe(OursCleared(EvseKey(self.name, evse), now_us / 1e6))
+        for evse in self._leaving - leaving:
+            self._clearings.forget(evse)
+            self.desk.drop(lambda job, evse=evse: _clears(job, evse))
+        self._leaving = leaving
+
+    def clear(self, now_us: int, may_release: Callable[[EvseKey], bool]) -> None:
+        """Ask for what is to be cleared: what is in the way of another form, and what is steered no more.
+
+        `may_release` tells whether the site has room for all that an EVSE may draw without our profiles.
+        """
+        if not self.evses or not self._is_welcome(now_us):
+            return  # who is in the site no more may be another site's already
+        for evse in sorted(self._leaving):
+            if may_release(EvseKey(self.name, evse)):
+                self._clearings.want(evse, self.ladder.form)
+        asked = [job.wanted for job in self.desk.jobs()]
+        for order in self._clearings.due(now_us):
+            if order not in asked:
+                self.desk.put(order, now_us)
+
+    def is_held(self, may_release: Callable[[EvseKey], bool]) -> bool:
+        """Tell whether it left the site, and our profiles must stay until there is room for what it may draw."""
+        return not self.evses and not all(may_release(EvseKey(self.name, evse)) for evse in self._leaving)
+
+    def times_us(self) -> Iterator[int]:
+        """Yield when it may be asked more, or again."""
+        yield from (self.quiet_until_us, self.ask_from_us)
+        yield from self._clearings.times_us()
 
     def ask_later(self, now_us: int) -> None:
         """Ask nothing more for a moment: what was asked just now could not be sent."""
@@ -262,10 +326,18 @@ class Station:
 
     def following(self, now_us: int) -> Job | None:
         """Return what may be sent now, and put it under way."""
-        welcome = self.connected and self.managed and self._boot_status == "Accepted"
-        if not welcome or now_us < self.quiet_until_us:
+        if not self._is_welcome(now_us):
             return None
         return self.desk.following(failsafe_last=outlives(self.ladder.form))
+
+    def _is_welcome(self, now_us: int) -> bool:
+        return self.connected and self._boot_status == "Accepted" and now_us >= self.quiet_until_us
+
+    def leaves(self, found: Findings, order: StationOrder, now_us: int) -> None:
+        """Remember, before an order leaves, where there are profiles of ours from then on."""
+        if isinstance(order, FailsafeOrder | LimitOrder) and order.evse not in self._installed:
+            self._installed.add(order.evse)
+            self._save(found, now_us)
 
     # --- how orders ended
 
@@ -335,8 +407,17 @@ class Station:
         self, found: Findings, wanted: ClearOwnProfiles, outcome: OrderOutcome, now_us: int
     ) -> None:
         """Take in how a clearing ended; what was installed while it was under way may be gone too."""
-        if outcome.verdict is not OrderVerdict.NOT_SENT:
-            found.observe(OursCleared(EvseKey(self.name, wanted.evse), now_us / 1e6))
+        verdict, evse = outcome.verdict, wanted.evse
+        if self._clearings.ended(wanted, verdict, now_us):
+            text = f"it refuses to clear our profiles ({outcome.detail}); it is asked again"
+            found.alarm("not-cleared", text, now_us, station=self.wire_id, evse=evse)
+        if verdict is OrderVerdict.ACCEPTED and evse in self._leaving:
+            self._leaving.discard(evse)
+            self._installed.discard(evse)
+            self._save(found, now_us)
+        here = any(one.key.evse == evse for one in self.evses)
+        if here and verdict in {OrderVerdict.ACCEPTED, OrderVerdict.UNKNOWN}:
+            found.observe(OursCleared(EvseKey(self.name, evse), now_us / 1e6))
 
     def write_ended(self, wanted: WriteConfiguration, outcome: OrderOutcome) -> None:
         """Take in how a configuration write ended."""
@@ -373,7 +454,7 @@ class Station:
         self, found: Findings, judge: Callable[[], bool], now_us: int, because: str
     ) -> KnownForm | None:
         """Let the ladder judge; keep and tell what changes by that. Returns what was known before a change of form."""
-        before = self.ladder.known
+        before, taken = self.ladder.known, self.ladder.failsafe_taken
         if not judge():
             return None
         after = self.ladder.known
@@ -392,9 +473,12 @@ class Station:
                 text = (
                     f"it takes no failsafe of 0 A: {after.failsafe_at_least_a:g} A are tried and kept for it"
                 )
-            found.alarm("form-changed", text, now_us, station=self.wire_id)
+            if self._installed:
+                found.alarm("form-changed", text, now_us, station=self.wire_id)
             moved = after.form.placement is not before.form.placement
-            if moved and (before.accepted or after.form.placement is Placement.STATION):
+            in_the_way = before.accepted or after.form.placement is Placement.STATION
+            left = taken and before.form.stack_level != after.form.stack_level
+            if (moved and in_the_way) or left:
                 self._clear(found, before, now_us)
             elif not same_failsafe(before.form, after.form):
                 for evse in self.evses:
@@ -405,14 +489,13 @@ class Station:
         """Take away what was set in the old form, which might stand in the way of the new one."""
         if not self.connected:
             return
-        self.desk.drop(lambda job: isinstance(job.wanted, ClearOwnProfiles))
         for evse in self.evses:
-            self.desk.put(ClearOwnProfiles(evse.key.evse, before.form), now_us)
+            self._clearings.want(evse.key.evse, before.form)
             found.observe(OursCleared(evse.key, now_us / 1e6))
 
     def _save(self, found: Findings, now_us: int) -> None:
-        known = structs.replace(self.ladder.known, firmware=self._firmware, gated=False)
-        own = structs.replace(known, gated=self._gated)
+        known = structs.replace(self.ladder.known, firmware=self._firmware, gated=False, installed=())
+        own = structs.replace(known, gated=self._gated, installed=tuple(sorted(self._installed)))
         found.keep(FormSaved(self.wire_id, own.written(), now_us))
         if (known.accepted or not known.movable) and self._vendor and self._model:
             found.keep(
@@ -429,3 +512,8 @@ class Station:
             if len(letters) == len(wired) and set(letters) <= set("RST") and letters != wired:
                 text = f"the station says its phases are {letters}, the site says {wired}: check the wiring"
                 found.alarm("rotation-differs", text, now_us, station=self.wire_id, evse=evse.key.evse)
+
+
+def _clears(job: Job, evse: int | None = None) -> bool:
+    """Tell whether a job clears our profiles, of that EVSE where one is named."""
+    return isinstance(job.wanted, ClearOwnProfiles) and evse in {None, job.wanted.evse}

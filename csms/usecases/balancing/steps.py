@@ -70,6 +70,8 @@ class Step(Struct, kw_only=True):
     """Stations at which whoever waits may start, once `records` are durable."""
     gated: frozenset[str] = frozenset()
     """Stations at which nobody is to start unasked."""
+    held: frozenset[str] = frozenset()
+    """Stations that left the site, from which our profiles must not be taken before there is room for that."""
 
     @property
     def state(self) -> SiteState:

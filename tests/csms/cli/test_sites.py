@@ -307,7 +307,12 @@ def test_a_removed_site_is_gone_and_its_stations_are_free(run: Run, depot: str):
     run("station", "add", "CP-1")
     run("site", "add", depot)
     said = run("site", "remove", "depot")
-    assert said == Said(0, "Site depot is removed; a running server lets go of it within seconds.\n", "")
+    assert said == Said(
+        0,
+        "Site depot is removed; a running server lets go of it within seconds, and clears its limits at the "
+        "chargers as they are connected.\n",
+        "",
+    )
     assert run("site", "show").out.startswith("No sites yet")
     assert in_store("SELECT site_id FROM stations") == [(None,)]
     assert run("site", "add", depot).code == 0
@@ -329,3 +334,10 @@ def test_help_loads_neither_the_server_nor_the_balancer():
         check=True,
     )
     assert said.stdout == "[]\n"
+
+
+def test_ids_of_sites_differ_in_more_than_case(run: Run, depot: str):
+    run("site", "add", depot)
+    said = add(run, DEPOT.replace('"depot"', '"Depot"'))
+    assert (said.code, said.out) == (2, "")
+    assert "there is a site depot already; case tells no sites apart" in said.err

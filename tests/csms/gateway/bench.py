@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from csms.clock import SystemClock
+from csms.domain.control import ProfilesTouched
 from csms.domain.records import CommandRecorded, Record
 from csms.domain.station import MessageLogPolicy, Registration, StationIdentity, StationState
 from csms.gateway.connection import Connection
@@ -86,8 +87,16 @@ class Feed:
     def __init__(self, happened: list[Any]) -> None:
         self._happened = happened
 
+        self.prepares: Callable[[], Awaitable[None]] | None = None
+        """What a call waits for before it may set a profile; None: nothing."""
+
     def tell(self, news: Sequence[News]) -> None:
         self._happened += news
+
+    async def prepare(self, touched: ProfilesTouched) -> None:
+        self.tell([touched])
+        if self.prepares is not None:
+            await self.prepares()
 
 
 class Machine(SystemClock):
@@ -131,6 +140,7 @@ class Bench:
         self.store = Store()
         self.starts: asyncio.Queue[asyncio.Future[bool]] = asyncio.Queue()
         """Who waits for room at a gated station."""
+        self.feed = Feed(self.happened)
         self.clock = clock = Machine()
         self.wheel = TimerWheel(clock.machine_s)
         numbers = itertools.count(1)
@@ -156,7 +166,7 @@ class Bench:
                 token_hmac=lambda uid, kind: f"{kind}:{uid}".encode(),
                 new_id=lambda: f"id-{next(numbers)}",
                 next_ocpp_id=lambda: next(numbers),
-                feed=Feed(self.happened),
+                feed=self.feed,
                 start_gate=lambda _station_id: asked(self.starts),
                 start_gate_timeout_s=patience_s,
             ),

@@ -11,7 +11,7 @@ import pytest
 
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import ConfigurationTouched, EffectStage, FailsafeOrder, ProfileForm, ProfilesTouched
-from csms.domain.errors import RecordRefused, StorageError
+from csms.domain.errors import Busy, RecordRefused, StorageError
 from csms.domain.records import (
     ConnectorStatusRecorded,
     EventRecorded,
@@ -190,16 +190,61 @@ def test_a_foreign_profile_is_told_before_it_leaves_and_when_its_answer_is_there
     async def scenario(bench: Bench) -> None:
         called = _call(bench, "SetChargingProfile", FOREIGN)
         frame = await bench.frame()
-        assert _stages(bench) == [LEAVING, "SetChargingProfile"]
+        assert _stages(bench) == [LEAVING, LEAVING, "SetChargingProfile"]
         bench.answer(frame, {"status": status})
         await called
-        assert _stages(bench) == [LEAVING, "SetChargingProfile", ("call", stage)]
-        first, _, last = bench.happened
+        assert _stages(bench) == [LEAVING, LEAVING, "SetChargingProfile", ("call", stage)]
+        first, *_, last = bench.happened
         assert first.station_id == "CP-1"
         assert first.effects == last.effects
         (effect,) = first.effects
         assert (effect.profile_id, effect.caps, effect.limit_a) == (5, True, 8.0)
         assert bench.clock.now_us() >= last.at_us >= first.at_us
+
+    run(scenario)
+
+
+def test_a_profile_waits_until_it_is_durable_that_it_may_be_there() -> None:
+    async def scenario(bench: Bench) -> None:
+        durable = asyncio.get_running_loop().create_future()
+        bench.feed.prepares = lambda: asyncio.shield(durable)
+        called = _call(bench, "SetChargingProfile", FOREIGN)
+        other = _call(bench, "ClearCache", {})
+        await bench.frame()
+        assert _stages(bench) == [LEAVING, "ClearCache"]
+        bench.answer(bench.happened[-1], {"status": "Accepted"})
+        await other
+        durable.set_result(None)
+        bench.answer(await bench.frame(), {"status": "Accepted"})
+        await called
+
+    run(scenario)
+
+
+def test_a_profile_that_can_not_be_kept_does_not_leave() -> None:
+    async def scenario(bench: Bench) -> None:
+        async def fails() -> None:
+            raise Busy("not now")
+
+        bench.feed.prepares = fails
+        with pytest.raises(Busy):
+            await _call(bench, "SetChargingProfile", FOREIGN)
+        assert _stages(bench) == [LEAVING, ("call", EffectStage.REFUSED)]
+
+    run(scenario)
+
+
+def test_a_profile_that_was_prepared_and_taken_back_is_told_to_be_none() -> None:
+    async def scenario(bench: Bench) -> None:
+        first = _call(bench, "ClearCache", {})
+        frame = await bench.frame()
+        called = _call(bench, "SetChargingProfile", FOREIGN)
+        await bench.recorded("call", "queued")
+        bench.connection.withdraw("call")
+        await called
+        assert _stages(bench)[-2:] == [LEAVING, ("call", EffectStage.REFUSED)]
+        bench.answer(frame, {"status": "Accepted"})
+        await first
 
     run(scenario)
 
@@ -232,7 +277,7 @@ def test_what_gets_no_answer_may_have_changed_the_profiles() -> None:
         bench.connection.closed("gone")
         await cut_off
         unknown = ("call", EffectStage.UNKNOWN)
-        assert _stages(bench) == [LEAVING, "SetChargingProfile", unknown] * 2
+        assert _stages(bench) == [LEAVING, LEAVING, "SetChargingProfile", unknown] * 2
 
     run(scenario)
 

@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 
 from csms.clock import SystemClock
 from csms.domain.commands import RawCommand
+from csms.domain.control import ProfilesTouched
 from csms.domain.errors import StorageError
 from csms.domain.station import MessageLogPolicy, StationState
 from csms.gateway.server import Gateway, GatewayOptions
@@ -51,6 +52,9 @@ class Told:
         self.news += news
         for one in news:
             self._more.put_nowait(one)
+
+    async def prepare(self, touched: ProfilesTouched) -> None:
+        self.tell([touched])
 
     async def heard(self, kind: type[News]) -> None:
         """Wait until news of a kind come that nobody has waited for."""

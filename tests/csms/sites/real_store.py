@@ -12,6 +12,7 @@ from typing import Any
 from csms.clock import SystemClock
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import (
+    ClearOwnProfiles,
     EffectStage,
     OrderOutcome,
     OrderVerdict,
@@ -146,6 +147,7 @@ class Link:
         self.connected: set[str] = set()
         self.sent: list[int] = []
         """The numbers of the orders, as they were handed over."""
+        self.cleared: list[tuple[str, int]] = []
         self.withdrawn: list[int] = []
         self.placed: list[tuple[str, str | None]] = []
         self._numbers: dict[str, int] = {}
@@ -164,6 +166,10 @@ class Link:
         timeout_s: float = 10.0,
         expires_s: float = 60.0,
     ) -> OrderOutcome:
+        if isinstance(order, ClearOwnProfiles):
+            self.cleared.append((station_id, order.evse))
+            self._world.stepped()
+            return ACCEPTED
         assert isinstance(order, ReadConfiguration)
         number = int(order.keys[0])
         self.sent.append(number)

@@ -21,7 +21,7 @@ from csms.domain.control import (
     WriteConfiguration,
 )
 from csms.domain.records import CapSaved, EventRecorded, Record
-from csms.domain.site import KnownStation, SiteFacts, StoredSite
+from csms.domain.site import KnownStation, SiteFacts, SiteStation, StoredSite
 from csms.sites import NewReading, Sites, SitesOptions
 from csms.sites.life import SitesStorage
 from csms.sites.pace import PaceLimits
@@ -307,6 +307,9 @@ class ScriptedStorage:
         return {one.id: (one.revision, 0) for one in self.stored}
 
     async def caps(self) -> list[CapSaved]:
+        return []
+
+    async def unplaced_stations(self) -> list[SiteStation]:
         return []
 
     async def known_stations(self) -> list[KnownStation]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from csms.domain.errors import Busy
 from csms.usecases.balancing.news import SiteRevised
-from tests.csms.sites.real_store import connected, opened, site, status
+from tests.csms.sites.real_store import connected, exposure, opened, site, status, touched
 
 pytestmark = pytest.mark.anyio
 
@@ -70,3 +72,29 @@ async def test_a_station_that_becomes_managed_is_taken_over(tmp_path: Path):
         assert isinstance(revised, SiteRevised)
         assert revised.facts is not None
         assert [station.managed for station in revised.facts.stations] == [True]
+
+
+async def test_a_profile_is_prepared_once_what_follows_from_it_is_durable(tmp_path: Path):
+    async with opened(tmp_path) as world:
+        await world.sites.prepare(touched("CP-9"))  # a station of no site
+        loop = await world.began()
+        world.storage.holds = []
+        world.decide = lambda one: one.nothing(records=[exposure()])
+        news = touched("cp-1")
+        prepared = asyncio.create_task(world.sites.prepare(news))
+        await world.until(lambda: news in loop.told and world.storage.holds)
+        assert not prepared.done()
+        for release in world.storage.holds:
+            release()
+        await prepared
+
+
+async def test_a_profile_that_can_not_be_kept_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("csms.sites.site.DURABLE_WITHIN_S", 0.05)
+    async with opened(tmp_path) as world:
+        await world.began()
+        world.storage.holds = []
+        world.decide = lambda one: one.nothing(records=[exposure()])
+        with pytest.raises(Busy, match="take note"):
+            await world.sites.prepare(touched())
+        world.storage.holds = None

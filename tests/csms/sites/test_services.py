@@ -76,6 +76,10 @@ async def test_what_contradicts_what_is_there_is_refused(tmp_path: Path):
         await sites.put_site(site(), create=True)
         with pytest.raises(Conflict, match="there is a site depot already"):
             await sites.put_site(site(), create=True)
+        with pytest.raises(Conflict, match="there is a site depot already; case tells no sites apart"):
+            await sites.put_site(site("DEPOT", "CP-9"), create=True)
+        with pytest.raises(NotFound):
+            await sites.put_site(site("DEPOT", "CP-9"))
         with pytest.raises(Outdated, match="its revision is 1"):
             await sites.put_site(site(), expected_revision=2)
         with pytest.raises(Outdated):

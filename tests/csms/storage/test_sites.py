@@ -353,6 +353,17 @@ def test_a_model_without_a_firmware_has_its_form_too(engine: SqliteEngine):
     assert (found.stations[0].form, found.stations[0].model_form) == (None, b"{}")
 
 
+def test_stations_of_no_site_are_told_with_their_forms(engine: SqliteEngine):
+    async def ask(storage: SqliteStorage) -> Any:
+        return await storage.unplaced_stations()
+
+    form = FormSaved("CP-1", b"own", NOW_US)
+    units = ([STATION, form], [SITE, PLACED])
+    assert told(engine, ask, *units) == []
+    (found,) = told(engine, ask, [GONE])
+    assert (found.id, found.form) == ("CP-1", b"own")
+
+
 def test_what_an_evse_may_draw_is_known_to_its_next_site_too(engine: SqliteEngine):
     found = told(engine, facts(("CP-1", 1), site_id="yard"), [SITE, EXPOSURE], [REMOVED])
 

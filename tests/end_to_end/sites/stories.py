@@ -269,15 +269,17 @@ async def foreign(place: Place) -> None:
 
 
 def set_by_hand(station: Station, limit_a: float) -> None:
-    """Set a profile of the transaction as somebody does who stands before the charger: above all of the server's."""
+    """Set a profile of the transaction as somebody does who stands before the charger: above all that it says it takes."""
     now_s = station.catch_up()
     session = station.model.session(1)
     assert session is not None
+    store = station.model.profiles
+    store.rules = replace(store.rules, max_stack_level=store.rules.max_stack_level + 1)
     schedule = Schedule(unit="A", periods=(Period(0.0, limit_a),), start_s=now_s - 60.0)
     profile = Profile(
         id=7,
         purpose=Purpose.TX,
-        stack_level=station.spec.charger.rules.max_stack_level,
+        stack_level=store.rules.max_stack_level,
         kind=Kind.ABSOLUTE,
         schedules=(schedule,),
         transaction=session.transaction,

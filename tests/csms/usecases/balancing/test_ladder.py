@@ -11,6 +11,7 @@ from csms.domain.control import (
     OrderOutcome,
     OrderVerdict,
     Placement,
+    ProfileForm,
     RateUnit,
     ReadConfiguration,
     StationOrder,
@@ -301,6 +302,40 @@ def test_a_station_that_refuses_every_limit_is_tried_in_each_unit_and_stack_leve
     world.run(900)
     units = (RateUnit.AMPERE, RateUnit.WATT)
     assert {(order.form.unit, order.form.stack_level) for order in refused} == {
-        (unit, level) for unit in units for level in (0, 1)
+        (unit, level) for unit in units for level in (0, 1, SAID.stack_level_max)
     }
     assert "not-movable" in world.kinds()
+
+
+def test_a_station_of_which_nothing_is_known_is_told_at_its_highest_stack_level():
+    """Whatever stood there before it joined the site, nothing of it overrules ours."""
+    world = world_of(FakeStation("CP-1"))
+    world.run(5)
+    (order,) = world.orders("CP-1", FailsafeOrder)
+    assert order.form.stack_level == SAID.stack_level_max
+    assert "form-changed" not in world.kinds()
+
+
+def test_a_station_whose_form_is_known_keeps_its_stack_level():
+    world = world_of(FakeStation("CP-1"))
+    world.run(5)
+    known = KnownForm(form=ProfileForm(stack_level=1), firmware="1.0", installed=(1,))
+    world.forms["CP-1"] = known.written()
+    world.start()
+    world.run(5)
+    world.boot("CP-1")
+    world.run(5)
+    assert world.orders("CP-1", FailsafeOrder)[-1].form.stack_level == 1
+
+
+def test_what_stands_at_a_stack_level_that_is_left_is_cleared():
+    def no_limit_at_the_top(order: StationOrder) -> OrderOutcome | None:
+        top = isinstance(order, LimitOrder) and order.form.stack_level == SAID.stack_level_max
+        return OrderOutcome(verdict=OrderVerdict.REJECTED) if top else None
+
+    world = world_of(FakeStation("CP-1", answers=no_limit_at_the_top))
+    world.run(400)
+    assert form_of(world).stack_level == 1
+    cleared = world.orders("CP-1", ClearOwnProfiles)
+    assert SAID.stack_level_max in {order.form.stack_level for order in cleared}
+    assert world.stations["CP-1"].failsafe == {1: 0.0}

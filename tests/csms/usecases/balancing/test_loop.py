@@ -9,6 +9,7 @@ import pytest
 
 from csms.domain.commands import Priority
 from csms.domain.control import (
+    ClearOwnProfiles,
     EffectStage,
     FailsafeOrder,
     LimitOrder,
@@ -185,7 +186,7 @@ def test_enforcing_that_becomes_observing_sends_nothing_more():
     before = len(world.sent)
     world.plug_in("CP-1", "t1")
     world.run(60)
-    assert len(world.sent) == before
+    assert [type(one.order) for _, one in world.sent[before:]] == [ClearOwnProfiles, ClearOwnProfiles]
 
 
 def test_unmanaged_stations_are_never_spoken_to_and_their_maximum_is_kept():
