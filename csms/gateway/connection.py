@@ -96,6 +96,14 @@ class Connection:
         if self._state is not None:
             self._state.site_id = site_id
 
+    def revise(self, station: StationIdentity) -> None:
+        """Treat the station as its operator decided now (see `ports.StationLink.revise`)."""
+        self._identify(replace(station, site_id=self.identity.site_id))
+        if self._state is not None:
+            self._state.managed, self._state.registration = station.managed, station.registration
+            if self._state.boot_answer is not None:
+                self._state.boot_answer = station.registration
+
     def gate(self, *, gated: bool) -> None:
         """Ask the balancing before anybody starts from now on, or no more (see `ports.StationLink.gate`)."""
         self._gated = gated

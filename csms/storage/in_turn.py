@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from csms.domain import records as r
+from csms.storage import own_records as own
 
 
 class InTurn(Struct, frozen=True):
@@ -44,6 +45,26 @@ _PLACE = (
 _FORGET_FOREIGN = (
     "DELETE FROM foreign_profiles "
     "WHERE station_id = :station_id AND evse = :evse AND profile_id = :profile_id"
+)
+
+_CHANGE_STATION = (
+    "UPDATE stations SET managed = :managed, registration = :registration, message_log = :message_log, "
+    "key_hmac = :key_hmac, previous_key_hmac = :previous_key_hmac "
+    "WHERE id = :id AND managed = :was_managed AND registration = :was_registration "
+    "AND message_log = :was_message_log AND key_hmac IS :was_key_hmac "
+    "AND previous_key_hmac IS :was_previous_key_hmac"
+)
+_AS_IT_WAS = (
+    "WHERE id = :id AND status <> 'Seen' "
+    "AND :revision = (SELECT number FROM token_changes WHERE hmac = tokens.hmac)"
+)
+_SAVE_WISHES = (
+    "INSERT INTO wishes (transaction_id, revision, departure_at_us, energy_needed_wh, priority) "
+    "SELECT :transaction_id, :revision, :departure_at_us, :energy_needed_wh, :priority "
+    "WHERE :revision = 1 + coalesce((SELECT revision FROM wishes WHERE transaction_id = :transaction_id), 0) "
+    "ON CONFLICT (transaction_id) DO UPDATE SET revision = excluded.revision, "
+    "departure_at_us = excluded.departure_at_us, energy_needed_wh = excluded.energy_needed_wh, "
+    "priority = excluded.priority"
 )
 
 IN_TURN: dict[type[Struct], InTurn] = {
@@ -83,4 +104,33 @@ IN_TURN: dict[type[Struct], InTurn] = {
         (_upsert("foreign_profiles", r.ForeignSaved, ("station_id", "evse", "profile_id")),)
     ),
     r.ForeignRemoved: InTurn((_FORGET_FOREIGN,)),
+    own.StationChanged: InTurn((_CHANGE_STATION,), "the station is not as it was"),
+    # What was charged stays, and what it was told last: that is true of the charger, whoever registers it again.
+    own.StationRemoved: InTurn(
+        (
+            "DELETE FROM stations WHERE id = :id "
+            "AND NOT EXISTS (SELECT 1 FROM placements WHERE station_id = :id)",
+            "DELETE FROM connectors WHERE station_id = :id",
+            "DELETE FROM station_forms WHERE station_id = :id",
+        ),
+        "the station is gone, or a site names it by now",
+    ),
+    own.TokenChanged: InTurn(
+        (
+            "UPDATE tokens SET status = :status, expires_at_us = :expires_at_us, group_name = :group_name, "
+            f"max_concurrent = :max_concurrent, note = :note {_AS_IT_WAS}",
+        ),
+        "the token is not as it was",
+    ),
+    # Its transactions are found by it when their messages come again, so that they need it to stay.
+    own.TokenRemoved: InTurn(
+        (
+            "UPDATE tokens SET status = 'Seen', expires_at_us = NULL, group_name = NULL, max_concurrent = NULL, "
+            f"note = NULL {_AS_IT_WAS}",
+            "DELETE FROM tokens WHERE id = :id AND NOT EXISTS (SELECT 1 FROM transactions WHERE token_id = :id) "
+            "AND NOT EXISTS (SELECT 1 FROM transactions WHERE stop_token_id = :id)",
+        ),
+        "the token is not as it was",
+    ),
+    own.WishesSaved: InTurn((_SAVE_WISHES,), "they are others by now"),
 }

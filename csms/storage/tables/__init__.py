@@ -5,7 +5,7 @@ on SQLite the tables are STRICT, so that what one way writes the other reads unc
 in `tokens` only. No foreign keys: the hot path would pay for them, and records may outlive what they name.
 """
 
-from csms.storage.tables.charging import SampleRow, SignedValueRow, TransactionRow
+from csms.storage.tables.charging import SampleRow, SignedValueRow, TransactionRow, WishesRow
 from csms.storage.tables.columns import Row
 from csms.storage.tables.happenings import CommandRow, EventRow, RawMessageRow
 from csms.storage.tables.itself import IdBlockRow, MetaRow
@@ -44,4 +44,5 @@ __all__ = [
     "TokenChangeRow",
     "TokenRow",
     "TransactionRow",
+    "WishesRow",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from csms.domain.register import StationChange
 from csms.domain.records import StationConnected
 from csms.sites.hub import LOOK_AT_STATIONS_EVERY
 from csms.storage import SqliteStorage
@@ -149,7 +150,7 @@ def test_a_station_that_another_process_unmanaged_is_known_so_soon(engine: Sqlit
         loop = await world.life()
         assert [one.managed for one in loop.facts.stations] == [True]
         for number, managed in enumerate((False, True), 2):
-            await other.manage_station("CP-1", managed=managed)
+            await other.change_station("CP-1", StationChange(managed=managed))
             for _ in range(LOOK_AT_STATIONS_EVERY):
                 await world.sites.refresh()
             await world.until(lambda number=number: len(revisions(loop)) == number)
