@@ -306,11 +306,11 @@ class Register(Protocol):
         """Forget a station, its connectors and how it takes limits, and submit `also` in the same unit."""
         ...
 
-    async def station(self, station_id: str) -> StationEntry | None:
+    async def station_entry(self, station_id: str) -> StationEntry | None:
         """Return a station by its id in any case."""
         ...
 
-    async def stations(self, *, after: str, limit: int) -> list[StationEntry]:
+    async def station_entries(self, *, after: str, limit: int) -> list[StationEntry]:
         """Return the first stations after the id `after`, by their ids in lower case."""
         ...
 
@@ -328,11 +328,11 @@ class Register(Protocol):
         """Let a token be one that nobody registered; what was charged with it stays its own."""
         ...
 
-    async def token(self, token_id: str) -> TokenEntry | None:
+    async def token_entry(self, token_id: str) -> TokenEntry | None:
         """Return a token, also one that was only seen."""
         ...
 
-    async def tokens(self, *, after: tuple[int, str], limit: int, seen: bool) -> list[TokenEntry]:
+    async def token_entries(self, *, after: tuple[int, str], limit: int, seen: bool) -> list[TokenEntry]:
         """Return the first tokens after one made then with that id, the oldest first; `seen`: those too."""
         ...
 

@@ -112,5 +112,5 @@ class SampleEntry(Struct, frozen=True, kw_only=True):
 
 
 def quality_names(bits: int) -> tuple[str, ...]:
-    """Return the names of `Quality`'s bits: `receive-time`, `repaired`, …"""
+    """Return the names of the bits of `Quality`, as `receive-time`."""
     return tuple((flag.name or "").lower().replace("_", "-") for flag in Quality if bits & flag)

@@ -203,7 +203,9 @@ class Sites:
     def limits(self, stations: Collection[str]) -> dict[tuple[str, int], EvseLimit]:
         """Return what is granted to EVSEs of stations that are told limits (`csms.ports.Balancing`)."""
         names = {station.lower() for station in stations}
-        concerned = {task.stored.id: task for name in names if (task := self._of_station.get(name)) is not None}
+        concerned = {
+            task.stored.id: task for name in names if (task := self._of_station.get(name)) is not None
+        }
         states = (state for task in concerned.values() if (state := task.state()) is not None)
         return {
             (evse.station.lower(), evse.evse): EvseLimit(evse.grant_a, evse.reason.text)

@@ -58,9 +58,7 @@ class History:
         statement, parameters = _listing(asked, before)
         return await self._reads.run(lambda rows: _found(rows, statement, {**parameters, "limit": limit}))
 
-    async def samples(
-        self, transaction_id: str, *, after: tuple[int, int], limit: int
-    ) -> list[SampleEntry]:
+    async def samples(self, transaction_id: str, *, after: tuple[int, int], limit: int) -> list[SampleEntry]:
         """See `csms.ports.History.samples`."""
         parameters = {
             "transaction_id": transaction_id,
@@ -119,19 +117,6 @@ def _transaction(rows: Rows, row: Sequence[Any]) -> TransactionEntry:
     own_id, ocpp_id, station_id, site_id, evse, connector, token_id, started_at_us, ended_at_us, *rest = row
     meter_start_wh, meter_stop_wh, stop_reason, closed_by, orphan, said, *wished = rest
     departure_at_us, energy_needed_wh, priority, revision = wished
-    newest_wh = meter_stop_wh
-    if ended_at_us is None and meter_start_wh is not None:
-        live = Transaction(
-            id=own_id,
-            ocpp_id=ocpp_id,
-            key=StartKey(evse, connector, b"", "", meter_start_wh),
-            started_at_us=started_at_us,
-            last_energy_wh=meter_start_wh,
-            last_energy_at_us=started_at_us,
-        )
-        take_readings(rows, live)
-        newest_wh = live.last_energy_wh
-    known = meter_start_wh is not None and newest_wh is not None and not orphan
     return TransactionEntry(
         id=own_id,
         ocpp_transaction_id=ocpp_id,
@@ -144,7 +129,7 @@ def _transaction(rows: Rows, row: Sequence[Any]) -> TransactionEntry:
         ended_at_us=ended_at_us,
         meter_start_wh=meter_start_wh,
         meter_stop_wh=meter_stop_wh,
-        energy_wh=newest_wh - meter_start_wh if known else None,
+        energy_wh=None if orphan else _charged_wh(rows, row),
         stop_reason=stop_reason,
         closed_by=closed_by,
         state=state_of(active=ended_at_us is None, said=said),
@@ -154,6 +139,25 @@ def _transaction(rows: Rows, row: Sequence[Any]) -> TransactionEntry:
         priority=priority,
         revision=revision,
     )
+
+
+def _charged_wh(rows: Rows, row: Sequence[Any]) -> float | None:
+    """Return what was charged by the register of the end or, while it runs, by the last plausible one."""
+    own_id, ocpp_id, _, _, evse, connector, _, started_at_us, ended_at_us, start_wh, stop_wh, *_ = row
+    if start_wh is None:
+        return None
+    if ended_at_us is None:
+        live = Transaction(
+            id=own_id,
+            ocpp_id=ocpp_id,
+            key=StartKey(evse, connector, b"", "", start_wh),
+            started_at_us=started_at_us,
+            last_energy_wh=start_wh,
+            last_energy_at_us=started_at_us,
+        )
+        take_readings(rows, live)
+        stop_wh = live.last_energy_wh
+    return None if stop_wh is None else stop_wh - start_wh
 
 
 def _sample(row: Sequence[Any]) -> SampleEntry:

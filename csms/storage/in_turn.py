@@ -58,6 +58,18 @@ _AS_IT_WAS = (
     "WHERE id = :id AND status <> 'Seen' "
     "AND :revision = (SELECT number FROM token_changes WHERE hmac = tokens.hmac)"
 )
+_CHANGE_TOKEN = (
+    "UPDATE tokens SET status = :status, expires_at_us = :expires_at_us, group_name = :group_name, "  # noqa: S608
+    f"max_concurrent = :max_concurrent, note = :note {_AS_IT_WAS}"
+)
+_UNREGISTER_TOKEN = (
+    "UPDATE tokens SET status = 'Seen', expires_at_us = NULL, group_name = NULL, max_concurrent = NULL, "  # noqa: S608
+    f"note = NULL {_AS_IT_WAS}"
+)
+_DELETE_UNUSED = (
+    "DELETE FROM tokens WHERE id = :id AND NOT EXISTS (SELECT 1 FROM transactions WHERE token_id = :id) "
+    "AND NOT EXISTS (SELECT 1 FROM transactions WHERE stop_token_id = :id)"
+)
 _SAVE_WISHES = (
     "INSERT INTO wishes (transaction_id, revision, departure_at_us, energy_needed_wh, priority) "
     "SELECT :transaction_id, :revision, :departure_at_us, :energy_needed_wh, :priority "
@@ -108,29 +120,14 @@ IN_TURN: dict[type[Struct], InTurn] = {
     # What was charged stays, and what it was told last: that is true of the charger, whoever registers it again.
     own.StationRemoved: InTurn(
         (
-            "DELETE FROM stations WHERE id = :id "
-            "AND NOT EXISTS (SELECT 1 FROM placements WHERE station_id = :id)",
+            "DELETE FROM stations WHERE id = :id AND id NOT IN (SELECT station_id FROM placements)",
             "DELETE FROM connectors WHERE station_id = :id",
             "DELETE FROM station_forms WHERE station_id = :id",
         ),
         "the station is gone, or a site names it by now",
     ),
-    own.TokenChanged: InTurn(
-        (
-            "UPDATE tokens SET status = :status, expires_at_us = :expires_at_us, group_name = :group_name, "
-            f"max_concurrent = :max_concurrent, note = :note {_AS_IT_WAS}",
-        ),
-        "the token is not as it was",
-    ),
+    own.TokenChanged: InTurn((_CHANGE_TOKEN,), "the token is not as it was"),
     # Its transactions are found by it when their messages come again, so that they need it to stay.
-    own.TokenRemoved: InTurn(
-        (
-            "UPDATE tokens SET status = 'Seen', expires_at_us = NULL, group_name = NULL, max_concurrent = NULL, "
-            f"note = NULL {_AS_IT_WAS}",
-            "DELETE FROM tokens WHERE id = :id AND NOT EXISTS (SELECT 1 FROM transactions WHERE token_id = :id) "
-            "AND NOT EXISTS (SELECT 1 FROM transactions WHERE stop_token_id = :id)",
-        ),
-        "the token is not as it was",
-    ),
+    own.TokenRemoved: InTurn((_UNREGISTER_TOKEN, _DELETE_UNUSED), "the token is not as it was"),
     own.WishesSaved: InTurn((_SAVE_WISHES,), "they are others by now"),
 }

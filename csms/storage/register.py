@@ -104,15 +104,13 @@ class Register:
         except RecordRefused as error:
             raise _overtaken(f"the station {station_id}") from error
 
-    async def station(self, station_id: str) -> StationEntry | None:
-        """See `csms.ports.Register.station`."""
+    async def station_entry(self, station_id: str) -> StationEntry | None:
+        """See `csms.ports.Register.station_entry`."""
         now_us = self._clock.now_us()
-        return await self._reads.run(
-            lambda rows: register_queries.station(rows, station_id, now_us=now_us)
-        )
+        return await self._reads.run(lambda rows: register_queries.station(rows, station_id, now_us=now_us))
 
-    async def stations(self, *, after: str, limit: int) -> list[StationEntry]:
-        """See `csms.ports.Register.stations`."""
+    async def station_entries(self, *, after: str, limit: int) -> list[StationEntry]:
+        """See `csms.ports.Register.station_entries`."""
         now_us = self._clock.now_us()
         return await self._reads.run(
             lambda rows: register_queries.stations(rows, after=after, limit=limit, now_us=now_us)
@@ -129,9 +127,7 @@ class Register:
             await self._write(record)
         except RecordRefused as error:
             raise Conflict(f"the token {token.uid} of type {token.type} is registered already") from error
-        added = await self._reads.run(
-            lambda rows: register_queries.tokens_by_hmac(rows, [record.hmac])
-        )
+        added = await self._reads.run(lambda rows: register_queries.tokens_by_hmac(rows, [record.hmac]))
         if not added:
             raise Conflict("the token was removed by somebody else in the same moment")
         return added[0]
@@ -155,12 +151,12 @@ class Register:
         except RecordRefused as error:
             raise _overtaken("the token") from error
 
-    async def token(self, token_id: str) -> TokenEntry | None:
-        """See `csms.ports.Register.token`."""
+    async def token_entry(self, token_id: str) -> TokenEntry | None:
+        """See `csms.ports.Register.token_entry`."""
         return await self._reads.run(lambda rows: register_queries.token(rows, token_id))
 
-    async def tokens(self, *, after: tuple[int, str], limit: int, seen: bool) -> list[TokenEntry]:
-        """See `csms.ports.Register.tokens`."""
+    async def token_entries(self, *, after: tuple[int, str], limit: int, seen: bool) -> list[TokenEntry]:
+        """See `csms.ports.Register.token_entries`."""
         return await self._reads.run(
             lambda rows: register_queries.tokens(rows, after=after, limit=limit, seen=seen)
         )
@@ -171,7 +167,7 @@ class Register:
         return await self._reads.run(lambda rows: register_queries.tokens_by_hmac(rows, hmacs))
 
     async def _registered(self, token_id: str, expected_revision: int | None) -> TokenEntry:
-        present = await self.token(token_id)
+        present = await self.token_entry(token_id)
         if present is None or present.status == TokenStatus.SEEN.value:
             raise NotFound(f"there is no token {token_id}")
         _expect("the token", present.revision, expected_revision)

@@ -119,7 +119,9 @@ def _station(rows: Rows, row: Sequence[Any], now_us: int) -> StationEntry:
         firmware=firmware,
         boot_status=boot_status,
         booted_at_us=booted_at_us,
-        revision=_revision(own_id, created_at_us, managed, registration, message_log, key_hmac, previous_key_hmac),
+        revision=_revision(
+            own_id, created_at_us, managed, registration, message_log, key_hmac, previous_key_hmac
+        ),
         evses=_evses(rows, own_id, now_us - RECENT_US),
     )
 

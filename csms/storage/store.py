@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+
 import structlog
 from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError

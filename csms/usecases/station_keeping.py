@@ -48,7 +48,7 @@ class StationKeeping:
 
     async def stations(self, *, after: str, limit: int) -> list[StationShown]:
         """Return the first stations after the id `after`, by their ids in lower case."""
-        return self._shown(await self._register.stations(after=after, limit=limit))
+        return self._shown(await self._register.station_entries(after=after, limit=limit))
 
     async def station(self, station_id: str) -> StationShown:
         """Return a station by its id in any case. Raises `NotFound`."""
@@ -101,7 +101,9 @@ class StationKeeping:
         state = await self._storage.load_state(entry.id)
         still_open = [transaction for transaction in state.transactions.values() if transaction.active]
         if still_open and self._is_connected(entry):
-            raise Conflict(f"somebody charges at {entry.id} (transaction {still_open[0].id}); stop that first")
+            raise Conflict(
+                f"somebody charges at {entry.id} (transaction {still_open[0].id}); stop that first"
+            )
         now_us = self._clock.now_us()
         ends = [record for transaction in still_open for record in _end(state, transaction, now_us)]
         await self._register.remove_station(entry.id, also=ends)
@@ -109,7 +111,7 @@ class StationKeeping:
         await self._balancing.look_at_stations()
 
     async def _entry(self, station_id: str) -> StationEntry:
-        entry = await self._register.station(station_id)
+        entry = await self._register.station_entry(station_id)
         if entry is None:
             raise NotFound(f"there is no station {station_id}")
         return entry
@@ -120,9 +122,7 @@ class StationKeeping:
     def _shown(self, entries: Sequence[StationEntry]) -> list[StationShown]:
         online = self._link.online()
         limits = self._balancing.limits([entry.id for entry in entries])
-        return [
-            StationShown(entry=entry, connected=entry.id in online, limits=limits) for entry in entries
-        ]
+        return [StationShown(entry=entry, connected=entry.id in online, limits=limits) for entry in entries]
 
 
 def _end(state: StationState, transaction: Transaction, now_us: int) -> tuple[Record, Record]:

@@ -32,7 +32,7 @@ class TokenKeeping:
 
         `seen`: also those that chargers showed and nobody registered.
         """
-        entries = await self._register.tokens(after=after, limit=limit, seen=seen)
+        entries = await self._register.token_entries(after=after, limit=limit, seen=seen)
         return [self._shown(entry) for entry in entries]
 
     async def tokens_with_uid(self, uid: str, *, seen: bool) -> list[TokenShown]:
@@ -42,7 +42,7 @@ class TokenKeeping:
 
     async def token(self, token_id: str, *, seen: bool = False) -> TokenShown:
         """Return a token. Raises `NotFound`, also for one that nobody registered unless `seen`."""
-        entry = await self._register.token(token_id)
+        entry = await self._register.token_entry(token_id)
         if entry is None or not (seen or _is_registered(entry)):
             raise NotFound(f"there is no token {token_id}")
         return self._shown(entry)

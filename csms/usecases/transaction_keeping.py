@@ -34,9 +34,7 @@ class TransactionKeeping:
             raise NotFound(f"there is no transaction {transaction_id}")
         return entry
 
-    async def samples(
-        self, transaction_id: str, *, after: tuple[int, int], limit: int
-    ) -> list[SampleEntry]:
+    async def samples(self, transaction_id: str, *, after: tuple[int, int], limit: int) -> list[SampleEntry]:
         """Return a transaction's first samples after another, (its time, its number). Raises `NotFound`."""
         await self.transaction(transaction_id)
         return await self._history.samples(transaction_id, after=after, limit=limit)
