@@ -24,7 +24,7 @@ from csms.gateway.wheel import TimerWheel
 from csms.http.security import Security
 from csms.http.server import HttpServer
 from csms.ocpp import v16
-from csms.ports import Clock, Policy, StationLink
+from csms.ports import Clock, Connections, Policy
 from csms.settings import Settings
 from csms.sites import Sites, SitesOptions
 from csms.storage import (
@@ -194,12 +194,12 @@ def _gateway(
     )
 
 
-def _resources(clock: Clock, storage: SqliteStorage, sites: Sites, link: StationLink) -> Resources:
+def _resources(clock: Clock, storage: SqliteStorage, sites: Sites, connections: Connections) -> Resources:
     return Resources(
         stations=StationKeeping(
             register=storage,
             storage=storage,
-            link=link,
+            connections=connections,
             balancing=sites,
             messages=storage.message_log,
             clock=clock,

@@ -206,14 +206,6 @@ class StationLink(Protocol):
         """Let a connected station know its new site."""
         ...
 
-    def revise(self, station: StationIdentity) -> None:
-        """Let a connected station be treated as its operator decided now; its site is told by `place`."""
-        ...
-
-    def dismiss(self, station_id: str, reason: str) -> None:
-        """End a station's connection, for it may not connect any more."""
-        ...
-
     def gate(self, station_id: str, *, gated: bool) -> None:
         """Let nobody start at a station without asking the balancing, or (False) everybody; also when it comes back."""
         ...
@@ -270,6 +262,22 @@ class MessageLog(Protocol):
 
     def append(self, station_id: str, at_us: int, direction: str, frame: str, deviation: str | None) -> None:
         """Keep a frame (`direction` "in" or "out"); redaction happens on the writer's thread."""
+        ...
+
+
+class Connections(Protocol):
+    """The stations that are connected to this node, for those who keep them."""
+
+    def online(self) -> frozenset[str]:
+        """See `StationLink.online`."""
+        ...
+
+    def revise(self, station: StationIdentity) -> None:
+        """Let a connected station be treated as its operator decided now; its site is told by `StationLink`."""
+        ...
+
+    def dismiss(self, station_id: str, reason: str) -> None:
+        """End a station's connection, for it may not connect any more."""
         ...
 
 

@@ -97,7 +97,7 @@ class Connection:
             self._state.site_id = site_id
 
     def revise(self, station: StationIdentity) -> None:
-        """Treat the station as its operator decided now (see `ports.StationLink.revise`)."""
+        """Treat the station as its operator decided now (see `ports.Connections.revise`)."""
         self._identify(replace(station, site_id=self.identity.site_id))
         if self._state is not None:
             self._state.managed, self._state.registration = station.managed, station.registration

@@ -12,7 +12,7 @@ from csms.gateway.connection import Connection
 
 
 class Directory:
-    """Connections by station id (case apart); implements `ports.StationLink`."""
+    """Connections by station id (case apart); implements `ports.StationLink` and `ports.Connections`."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -87,13 +87,13 @@ class Directory:
             connection.place(site_id)
 
     def revise(self, station: StationIdentity) -> None:
-        """Let a connected station be treated as its operator decided now (`ports.StationLink`)."""
+        """Let a connected station be treated as its operator decided now (`ports.Connections`)."""
         connection = self._by_station.get(station.id.lower())
         if connection is not None:
             connection.revise(station)
 
     def dismiss(self, station_id: str, reason: str) -> None:
-        """End a station's connection (`ports.StationLink`)."""
+        """End a station's connection (`ports.Connections`)."""
         connection = self._by_station.get(station_id.lower())
         if connection is not None:
             connection.end(1008, reason)

@@ -12,7 +12,7 @@ from csms.domain.records import Record, TransactionClosed
 from csms.domain.register import EvseLimit, NewStation, StationChange, StationEntry
 from csms.domain.station import MessageLogPolicy, StationState
 from csms.domain.transaction import ClosedBy, Transaction
-from csms.ports import Balancing, Clock, MessageHistory, Register, StationLink, Storage
+from csms.ports import Balancing, Clock, Connections, MessageHistory, Register, Storage
 from csms.usecases import event_log, sessions
 
 
@@ -33,15 +33,15 @@ class StationKeeping:
         *,
         register: Register,
         storage: Storage,
-        link: StationLink,
+        connections: Connections,
         balancing: Balancing,
         messages: MessageHistory,
         clock: Clock,
     ) -> None:
-        """Keep the stations of `register`, of which those that are connected are reached over `link`."""
+        """Keep the stations of `register`; `connections` has those that are connected."""
         self._register = register
         self._storage = storage
-        self._link = link
+        self._connections = connections
         self._balancing = balancing
         self._messages = messages
         self._clock = clock
@@ -83,7 +83,7 @@ class StationKeeping:
         changed = await self._register.change_station(station_id, change, expected_revision=expected_revision)
         identity = await self._storage.find_station(changed.id)
         if identity is not None:
-            self._link.revise(identity)
+            self._connections.revise(identity)
         await self._balancing.look_at_stations()
         return changed
 
@@ -107,7 +107,7 @@ class StationKeeping:
         now_us = self._clock.now_us()
         ends = [record for transaction in still_open for record in _end(state, transaction, now_us)]
         await self._register.remove_station(entry.id, also=ends)
-        self._link.dismiss(entry.id, "the station was removed")
+        self._connections.dismiss(entry.id, "the station was removed")
         await self._balancing.look_at_stations()
 
     async def _entry(self, station_id: str) -> StationEntry:
@@ -117,10 +117,10 @@ class StationKeeping:
         return entry
 
     def _is_connected(self, entry: StationEntry) -> bool:
-        return entry.id in self._link.online()
+        return entry.id in self._connections.online()
 
     def _shown(self, entries: Sequence[StationEntry]) -> list[StationShown]:
-        online = self._link.online()
+        online = self._connections.online()
         limits = self._balancing.limits([entry.id for entry in entries])
         return [StationShown(entry=entry, connected=entry.id in online, limits=limits) for entry in entries]
 

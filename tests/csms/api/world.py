@@ -20,7 +20,7 @@ from csms.domain.records import TransactionOpened
 from csms.domain.register import NewToken
 from csms.domain.station import StationIdentity
 from csms.http.security import Security
-from csms.ports import Clock, StationLink
+from csms.ports import Clock, Connections
 from csms.sites import Sites, SitesOptions
 from csms.storage import SqliteStorage, registering
 from csms.usecases.station_keeping import StationKeeping
@@ -105,14 +105,14 @@ class NobodyConnected:
 
 
 def resources(
-    storage: SqliteStorage, sites: Sites, clock: Clock, link: StationLink | None = None
+    storage: SqliteStorage, sites: Sites, clock: Clock, connections: Connections | None = None
 ) -> Resources:
-    """Return the use cases over a store, for stations that `link` reaches (None: nobody is connected)."""
+    """Return the use cases over a store, of which `connections` has the stations that are connected (None: none)."""
     return Resources(
         stations=StationKeeping(
             register=storage,
             storage=storage,
-            link=link or NobodyConnected(),
+            connections=connections or NobodyConnected(),
             balancing=sites,
             messages=storage.message_log,
             clock=clock,
@@ -169,7 +169,11 @@ class World:
 
 @contextlib.asynccontextmanager
 async def opened(
-    folder: Path, *, security: Security | None = None, headers: Sequence[tuple[str, str]] = ()
+    folder: Path,
+    *,
+    security: Security | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+    connections: Connections | None = None,
 ) -> AsyncIterator[World]:
     """Open the world on a store in `folder`."""
     engine = SqliteEngine(folder)
@@ -181,7 +185,7 @@ async def opened(
     app = build(
         not_ready=storage.healthy,
         sites=sites,
-        resources=resources(storage, sites, clock),
+        resources=resources(storage, sites, clock, connections),
         security=security or Security(),
         machine_s=clock.machine_s,
     )
