@@ -112,8 +112,8 @@ class Transaction(Struct, kw_only=True):
     def give_up(self) -> tuple[int, float | None]:
         """End it at its last reading because its station is no more.
 
-        Returns the time (UTC microseconds) and the register of its end: those of the last reading or,
-        where there was none, those of its start.
+        Returns the time (UTC microseconds) and the register of its end: those of the last reading or, where
+        there was none, the time of its start and None.
         """
         end_us = self.started_at_us if self.last_energy_at_us is None else self.last_energy_at_us
         self.ended_at_us, self.meter_stop_wh = end_us, self.last_energy_wh
