@@ -14,8 +14,13 @@ from tests.csms.api.world import SITES, World, site
 pytestmark = pytest.mark.anyio
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 FILLED = {
-    **{"site_id": "depot", "node_id": "main", "meter_id": "grid", "kind": "invalid"},
-    **{"station_id": "CP-7", "token_id": "tok-7", "transaction_id": "tx-7"},
+    "site_id": "depot",
+    "node_id": "main",
+    "meter_id": "grid",
+    "kind": "invalid",
+    "station_id": "CP-7",
+    "token_id": "tok-7",
+    "transaction_id": "tx-7",
 }
 BODIES: dict[str, Any] = {
     "": site(),

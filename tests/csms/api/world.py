@@ -51,7 +51,7 @@ BEGAN_US = 1_750_000_000_000_000
 """2025-06-15T15:06:40Z."""
 
 
-def begun(id: str, **said: Any) -> TransactionOpened:
+def begun(transaction_id: str, **said: Any) -> TransactionOpened:
     """Return the record of a transaction's begin."""
     fields: dict[str, Any] = {
         "ocpp_id": "17",
@@ -62,13 +62,13 @@ def begun(id: str, **said: Any) -> TransactionOpened:
         "token_hmac": None,
         "token_verdict": "Accepted",
         "started_at_us": BEGAN_US,
-        "device_started_at": id,
+        "device_started_at": transaction_id,
         "received_at_us": BEGAN_US,
         "meter_start_wh": 1000.0,
         "reservation_id": None,
         "orphan": 0,
     }
-    return TransactionOpened(id=id, **{**fields, **said})
+    return TransactionOpened(id=transaction_id, **{**fields, **said})
 
 
 class NobodyConnected:

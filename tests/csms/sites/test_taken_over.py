@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from csms.domain.register import StationChange
 from csms.domain.records import StationConnected
+from csms.domain.register import StationChange
 from csms.sites.hub import LOOK_AT_STATIONS_EVERY
 from csms.storage import SqliteStorage
 from csms.usecases import site_keeping

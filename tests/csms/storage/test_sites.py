@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from csms.domain.register import StationChange
 from csms.domain.errors import Conflict, NotFound, RecordRefused
 from csms.domain.records import (
     CapRemoved,
@@ -21,6 +20,7 @@ from csms.domain.records import (
     StationBooted,
     StationPlaced,
 )
+from csms.domain.register import StationChange
 from csms.domain.site import (
     ConnectorFact,
     KnownStation,
