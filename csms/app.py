@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import structlog
 
-from csms.api.application import build
+from csms.api import Resources, build
 from csms.clock import SystemClock
 from csms.domain.errors import ConfigurationError, StorageError
 from csms.domain.station import MessageLogPolicy, StationIdentity
@@ -24,7 +24,7 @@ from csms.gateway.wheel import TimerWheel
 from csms.http.security import Security
 from csms.http.server import HttpServer
 from csms.ocpp import v16, v201
-from csms.ports import Clock, Policy
+from csms.ports import Clock, Connections, Policy
 from csms.settings import Settings
 from csms.sites import Sites, SitesOptions
 from csms.storage import (
@@ -40,6 +40,9 @@ from csms.storage import (
     token_hmac,
 )
 from csms.usecases.balancing.steps import LoopOptions
+from csms.usecases.station_keeping import StationKeeping
+from csms.usecases.token_keeping import TokenKeeping
+from csms.usecases.transaction_keeping import TransactionKeeping
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +70,8 @@ async def serve(settings: Settings) -> int:
         wheel = TimerWheel(clock.machine_s)
         sites = _sites(settings, clock, storage)
         gateway = _gateway(settings, clock, storage, secret, wheel, sites)
-        http = _bind_http(settings, clock, storage, sites)
+        resources = _resources(clock, storage, sites, gateway.directory)
+        http = _bind_http(settings, clock, storage, sites, resources)
         # Whatever ends the server, who writes ends before the store.
         ending.push_async_callback(sites.stop)
         await sites.start(gateway.directory)
@@ -191,11 +195,29 @@ def _gateway(
     )
 
 
-def _bind_http(settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites) -> HttpServer:
+def _resources(clock: Clock, storage: SqliteStorage, sites: Sites, connections: Connections) -> Resources:
+    return Resources(
+        stations=StationKeeping(
+            register=storage,
+            storage=storage,
+            connections=connections,
+            balancing=sites,
+            messages=storage.message_log,
+            clock=clock,
+        ),
+        tokens=TokenKeeping(register=storage, clock=clock),
+        transactions=TransactionKeeping(history=storage.history, clock=clock),
+    )
+
+
+def _bind_http(
+    settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites, resources: Resources
+) -> HttpServer:
     token = settings.api_token
     application = build(
         not_ready=storage.healthy,
         sites=sites,
+        resources=resources,
         security=Security.of(
             api_token=None if token is None else token.get_secret_value(),
             allowed_hosts=settings.http_allowed_hosts,

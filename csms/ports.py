@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -10,9 +10,18 @@ from msgspec import Struct
 from csms.domain.answers import StationAnswer
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import ConfigurationTouched, OrderOutcome, ProfilesTouched, StationOrder
+from csms.domain.history import LoggedMessage, SampleEntry, TransactionEntry, TransactionQuery, Wishes
 from csms.domain.records import CapSaved, Record
+from csms.domain.register import (
+    EvseLimit,
+    NewStation,
+    NewToken,
+    StationChange,
+    StationEntry,
+    TokenEntry,
+)
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
-from csms.domain.station import StationIdentity, StationState
+from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
 from csms.domain.transaction import StartKey, Transaction
 
@@ -285,4 +294,137 @@ class MessageLog(Protocol):
 
     def append(self, station_id: str, at_us: int, direction: str, frame: str, deviation: str | None) -> None:
         """Keep a frame (`direction` "in" or "out"); redaction happens on the writer's thread."""
+        ...
+
+
+class Connections(Protocol):
+    """The stations that are connected to this node, for those who keep them."""
+
+    def online(self) -> frozenset[str]:
+        """See `StationLink.online`."""
+        ...
+
+    def revise(self, station: StationIdentity) -> None:
+        """Let a connected station be treated as its operator decided now; its site is told by `StationLink`."""
+        ...
+
+    def dismiss(self, station_id: str, reason: str) -> None:
+        """End a station's connection, for it may not connect any more."""
+        ...
+
+
+class Register(Protocol):
+    """Stations that may connect and tokens that may charge.
+
+    What changes something raises `NotFound`, `Invalid`, `Conflict`, and `Outdated` where it isn't at the expected
+    revision (None: any) or somebody else was quicker.
+    """
+
+    async def add_station(
+        self,
+        station_id: str,
+        *,
+        site_id: str | None = None,
+        key: str | None = None,
+        keyless: bool = False,
+        managed: bool = True,
+        message_log: MessageLogPolicy = MessageLogPolicy.ALL,
+    ) -> NewStation:
+        """Register a station and return it with its key: the one given, or a random one unless `keyless`.
+
+        Its id must be new, case apart. The site whose configuration names it counts; another one is a conflict.
+        """
+        ...
+
+    async def change_station(
+        self, station_id: str, change: StationChange, *, expected_revision: int | None = None
+    ) -> NewStation:
+        """Change a station, and return its id with the key that was made."""
+        ...
+
+    async def remove_station(self, station_id: str, *, also: Sequence[Record] = ()) -> None:
+        """Forget a station, its connectors and how it takes limits, and submit `also` in the same unit."""
+        ...
+
+    async def station_entry(self, station_id: str) -> StationEntry | None:
+        """Return a station by its id in any case."""
+        ...
+
+    async def station_entries(self, *, after: str, limit: int) -> list[StationEntry]:
+        """Return the first stations after the id `after`, by their ids in lower case."""
+        ...
+
+    async def add_token(self, token: NewToken) -> TokenEntry:
+        """Register a token and return it; one that was only seen becomes it."""
+        ...
+
+    async def change_token(
+        self, token_id: str, token: NewToken, *, expected_revision: int | None = None
+    ) -> TokenEntry:
+        """Make a registered token what `token` says, its uid and type apart."""
+        ...
+
+    async def remove_token(self, token_id: str, *, expected_revision: int | None = None) -> None:
+        """Let a token be one that nobody registered; what was charged with it stays its own."""
+        ...
+
+    async def token_entry(self, token_id: str) -> TokenEntry | None:
+        """Return a token, also one that was only seen."""
+        ...
+
+    async def token_entries(self, *, after: tuple[int, str], limit: int, seen: bool) -> list[TokenEntry]:
+        """Return the first tokens after one made then with that id, the oldest first; `seen`: those too."""
+        ...
+
+    async def tokens_with_uid(self, uid: str) -> list[TokenEntry]:
+        """Return the tokens with this uid in any case, those that were only seen too, the oldest first."""
+        ...
+
+
+class History(Protocol):
+    """What was charged."""
+
+    async def transaction(self, transaction_id: str) -> TransactionEntry | None:
+        """Return a transaction by our id."""
+        ...
+
+    async def transactions(
+        self, asked: TransactionQuery, *, before: tuple[int, str] | None, limit: int
+    ) -> list[TransactionEntry]:
+        """Return the newest transactions that began before another, (its begin, its id), newest first."""
+        ...
+
+    async def samples(self, transaction_id: str, *, after: tuple[int, int], limit: int) -> list[SampleEntry]:
+        """Return a transaction's first samples after another, (its time, its number), oldest first."""
+        ...
+
+    async def save_wishes(
+        self, transaction_id: str, wishes: Wishes, *, revision: int, also: Sequence[Record] = ()
+    ) -> None:
+        """Keep what is wished for a transaction, and submit `also` in the same unit.
+
+        Raises `Outdated` unless `revision` follows the stored one (1: the first).
+        """
+        ...
+
+
+class MessageHistory(Protocol):
+    """The raw messages that were kept."""
+
+    async def read(
+        self, station_id: str, *, before: int | None = None, limit: int = 100
+    ) -> list[LoggedMessage]:
+        """Return a station's newest lines, newest first; `before` is the number of the last one seen."""
+        ...
+
+
+class Balancing(Protocol):
+    """What the sites at work know of stations."""
+
+    def limits(self, stations: Collection[str]) -> Mapping[tuple[str, int], EvseLimit]:
+        """Return what is granted to the EVSEs of these stations that are told limits, by (id in lower case, EVSE)."""
+        ...
+
+    async def look_at_stations(self) -> None:
+        """Take over at once that stations were registered, changed or removed."""
         ...

@@ -7,15 +7,21 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from csms.api import sites as site_routes
+from csms.api import stations, tokens, transactions
+from csms.api.resources import Resources
 from csms.http import openapi, server
 from csms.http.security import Security
 from csms.sites import Sites
+
+_ROUTES = (site_routes, stations, tokens, transactions)
+"""The modules of the API; each has a `router`, and says in `TAKEN` and `GIVEN` what its bodies are."""
 
 
 def build(
     *,
     not_ready: Callable[[], str | None],
     sites: Sites,
+    resources: Resources,
     security: Security,
     machine_s: Callable[[], float],
 ) -> FastAPI:
@@ -25,6 +31,14 @@ def build(
     """
     app = server.build(not_ready=not_ready, security=security, machine_s=machine_s)
     app.state.sites = sites
-    app.include_router(site_routes.router)
-    openapi.install(app, taken=site_routes.TAKEN, given=site_routes.GIVEN)
+    app.state.stations = resources.stations
+    app.state.tokens = resources.tokens
+    app.state.transactions = resources.transactions
+    for routes in _ROUTES:
+        app.include_router(routes.router)
+    openapi.install(
+        app,
+        taken=[model for routes in _ROUTES for model in routes.TAKEN],
+        given=[model for routes in _ROUTES for model in routes.GIVEN],
+    )
     return app

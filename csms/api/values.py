@@ -80,6 +80,14 @@ class PhaseLimits(Shown):
     L3: float | None
 
 
+class PhaseReadings(Shown):
+    """What was read on each of the charger's phases; null: it did not say."""
+
+    L1: float | None
+    L2: float | None
+    L3: float | None
+
+
 def _by_phase(value: object) -> object:
     if isinstance(value, tuple):
         return dict(zip(PHASES, cast("tuple[object, ...]", value), strict=True))
@@ -88,6 +96,7 @@ def _by_phase(value: object) -> object:
 
 ShownAmperes = Annotated[Amperes, BeforeValidator(_by_phase)]
 ShownLimits = Annotated[PhaseLimits, BeforeValidator(_by_phase)]
+ShownReadings = Annotated[PhaseReadings, BeforeValidator(_by_phase)]
 
 
 def _names(value: object) -> object:

@@ -10,8 +10,9 @@ import typer
 from csms.cli.console import moment, say, table, yes
 from csms.cli.store import Config, with_storage
 from csms.domain.errors import Invalid
-from csms.domain.station import MessageLogPolicy, StationIdentity
-from csms.storage import NewStation, SqliteStorage
+from csms.domain.register import NewStation, StationChange
+from csms.domain.station import MessageLogPolicy
+from csms.storage import SqliteStorage
 
 commands = typer.Typer(no_args_is_help=True, help="Charging stations that may connect.")
 
@@ -94,8 +95,8 @@ def manage_station(
     Example: csms station manage CP-1
     """
 
-    async def manage(storage: SqliteStorage) -> StationIdentity:
-        return await storage.manage_station(station_id, managed=not off)
+    async def manage(storage: SqliteStorage) -> NewStation:
+        return await storage.change_station(station_id, StationChange(managed=not off))
 
     station = with_storage(config, manage)
     say(

@@ -34,6 +34,8 @@ class ClosedBy(str, enum.Enum):
     """The station reported the end."""
     NEXT_START = "next-start"
     """Another transaction began on its connector; its own end never came (it may still)."""
+    STATION_REMOVED = "station-removed"
+    """Its station was removed while nobody heard of it; its own end never came (it may still)."""
 
 
 Place = tuple[int, int]
@@ -135,6 +137,17 @@ class Transaction(Struct, kw_only=True):
             end_us, stop_wh = next_started_at_us, self.meter_start_wh
         self.ended_at_us, self.meter_stop_wh, self.closed_by = end_us, stop_wh, ClosedBy.NEXT_START
         return end_us, stop_wh
+
+    def give_up(self) -> tuple[int, float | None]:
+        """End it at its last reading because its station is no more.
+
+        Returns the time (UTC microseconds) and the register of its end: those of the last reading or, where
+        there was none, the time of its start and None.
+        """
+        end_us = self.started_at_us if self.last_energy_at_us is None else self.last_energy_at_us
+        self.ended_at_us, self.meter_stop_wh = end_us, self.last_energy_wh
+        self.closed_by = ClosedBy.STATION_REMOVED
+        return end_us, self.last_energy_wh
 
     def end(self, at_us: int, device_ended_at: str, meter_stop_wh: float | None) -> None:
         """End it as its station reports, however odd the values."""

@@ -102,6 +102,15 @@ class Connection:
         if self._state is not None:
             self._state.managed = managed
 
+    def revise(self, station: StationIdentity) -> None:
+        """Treat the station as its operator decided now (see `ports.Connections.revise`)."""
+        self._identify(replace(station, site_id=self.identity.site_id))
+        self.manage(managed=station.managed)
+        if self._state is not None:
+            self._state.registration = station.registration
+            if self._state.boot_answer is not None:
+                self._state.boot_answer = station.registration
+
     def gate(self, *, gated: bool) -> None:
         """Ask the balancing before anybody starts from now on, or no more (see `ports.StationLink.gate`)."""
         self._gated = self._commands.gated = gated

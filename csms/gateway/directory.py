@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
 from csms.domain.errors import NotConnected
+from csms.domain.station import StationIdentity
 from csms.gateway.connection import Connection
 
 
 class Directory:
-    """Connections by station id (case apart); implements `ports.StationLink`."""
+    """Connections by station id (case apart); implements `ports.StationLink` and `ports.Connections`."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -90,6 +91,18 @@ class Directory:
         connection = self._by_station.get(station_id.lower())
         if connection is not None:
             connection.manage(managed=managed)
+
+    def revise(self, station: StationIdentity) -> None:
+        """Let a connected station be treated as its operator decided now (`ports.Connections`)."""
+        connection = self._by_station.get(station.id.lower())
+        if connection is not None:
+            connection.revise(station)
+
+    def dismiss(self, station_id: str, reason: str) -> None:
+        """End a station's connection (`ports.Connections`)."""
+        connection = self._by_station.get(station_id.lower())
+        if connection is not None:
+            connection.end(1008, reason)
 
     def gate(self, station_id: str, *, gated: bool) -> None:
         """Let nobody start at a station unasked, or everybody (`ports.StationLink`)."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Generator
 
 from fastapi import Request
 
+from csms.domain.errors import Conflict, Outdated
 from csms.http.problems import Refused
 
 _TAGS = re.compile(r'\s*(?:W/)?"[\x21\x23-\x7e]*"\s*(?:,\s*(?:W/)?"[\x21\x23-\x7e]*"\s*)*')
@@ -44,6 +47,17 @@ def relied_on(request: Request, revision: int) -> int | None:
     wanted = _listed(request, "if-match")
     takes_any = wanted is None or "*" in wanted
     return None if takes_any and "if-none-match" not in request.headers else revision
+
+
+@contextlib.contextmanager
+def judged(request: Request) -> Generator[None]:
+    """Let what somebody else changed in the same moment be a conflict, unless `If-Match` was sent: 412 is for that."""
+    try:
+        yield
+    except Outdated as error:
+        if "if-match" in request.headers:
+            raise
+        raise Conflict(str(error)) from error
 
 
 def check_match(request: Request, revision: int | None) -> None:

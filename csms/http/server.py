@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from csms import __version__
 from csms.http import health, openapi, problems
 from csms.http.boundary import Boundary
+from csms.http.heads import Heads
 from csms.http.idempotency import Idempotency
 from csms.http.security import Guard, Security
 
@@ -63,6 +64,7 @@ def build(
             Middleware(Boundary),
             Middleware(Guard, security=security),
             Middleware(Idempotency, machine_s=machine_s),
+            Middleware(Heads),
         ],
     )
     problems.install(app)

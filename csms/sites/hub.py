@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from csms.domain.control import ProfilesTouched
 from csms.domain.errors import Busy, Conflict, FieldProblem, Invalid, NotFound, Outdated, RecordRefused
 from csms.domain.records import CapRemoved, CapSaved, Record, TransactionClosed
+from csms.domain.register import EvseLimit
 from csms.domain.site import KnownStation, StoredSite
 from csms.domain.site_check import SiteCheck
 from csms.ports import Clock, News, StationLink
@@ -46,7 +47,7 @@ class SitesOptions(Struct, frozen=True, kw_only=True):
 
 
 class Sites:
-    """Implements `csms.ports.Feed`, and what HTTP asks of sites."""
+    """Implements `csms.ports.Feed` and `csms.ports.Balancing`, and what HTTP asks of sites."""
 
     def __init__(
         self,
@@ -219,6 +220,28 @@ class Sites:
         if state is None:
             raise Busy(f"the site {site_id} has not been balanced yet: {task.trouble}")
         return state
+
+    def limits(self, stations: Collection[str]) -> dict[tuple[str, int], EvseLimit]:
+        """Return what is granted to EVSEs of stations that are told limits (`csms.ports.Balancing`)."""
+        names = {station.lower() for station in stations}
+        concerned = {
+            task.stored.id: task for name in names if (task := self._of_station.get(name)) is not None
+        }
+        states = (state for task in concerned.values() if (state := task.state()) is not None)
+        return {
+            (evse.station.lower(), evse.evse): EvseLimit(evse.grant_a, evse.reason.text)
+            for state in states
+            if state.mode == "enforce"
+            for evse in state.evses
+            if evse.managed and evse.station.lower() in names
+        }
+
+    async def look_at_stations(self) -> None:
+        """Take over at once what was done to stations (`csms.ports.Balancing`). Raises `StorageError`."""
+        async with self._changing:
+            self._look_at(await self._storage.known_stations())
+        for task in self._tasks.values():
+            task.attend()
 
     async def put_cap(self, site_id: str, node: str, cap: NewCap, *, source: str = "operator") -> CapSaved:
         """Let `source` limit a node, in place of its earlier limit. Raises `NotFound` and `Invalid`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from csms.domain import records as r
+from csms.storage import own_records as own
 
 
 class InTurn(Struct, frozen=True):
@@ -50,6 +51,38 @@ _FORGET_VARIABLES = (
     "WHERE station_id = :station_id ORDER BY at_us DESC, number DESC LIMIT 9223372036854775807 OFFSET :kept)"
 )
 
+_CHANGE_STATION = (
+    "UPDATE stations SET managed = :managed, registration = :registration, message_log = :message_log, "
+    "key_hmac = :key_hmac, previous_key_hmac = :previous_key_hmac "
+    "WHERE id = :id AND managed = :was_managed AND registration = :was_registration "
+    "AND message_log = :was_message_log AND key_hmac IS :was_key_hmac "
+    "AND previous_key_hmac IS :was_previous_key_hmac"
+)
+_AS_IT_WAS = (
+    "WHERE id = :id AND status <> 'Seen' "
+    "AND :revision = (SELECT number FROM token_changes WHERE hmac = tokens.hmac)"
+)
+_CHANGE_TOKEN = (
+    "UPDATE tokens SET status = :status, expires_at_us = :expires_at_us, group_name = :group_name, "  # noqa: S608
+    f"max_concurrent = :max_concurrent, note = :note {_AS_IT_WAS}"
+)
+_UNREGISTER_TOKEN = (
+    "UPDATE tokens SET status = 'Seen', expires_at_us = NULL, group_name = NULL, max_concurrent = NULL, "  # noqa: S608
+    f"note = NULL {_AS_IT_WAS}"
+)
+_DELETE_UNUSED = (
+    "DELETE FROM tokens WHERE id = :id AND NOT EXISTS (SELECT 1 FROM transactions WHERE token_id = :id) "
+    "AND NOT EXISTS (SELECT 1 FROM transactions WHERE stop_token_id = :id)"
+)
+_SAVE_WISHES = (
+    "INSERT INTO wishes (transaction_id, revision, departure_at_us, energy_needed_wh, priority) "
+    "SELECT :transaction_id, :revision, :departure_at_us, :energy_needed_wh, :priority "
+    "WHERE :revision = 1 + coalesce((SELECT revision FROM wishes WHERE transaction_id = :transaction_id), 0) "
+    "ON CONFLICT (transaction_id) DO UPDATE SET revision = excluded.revision, "
+    "departure_at_us = excluded.departure_at_us, energy_needed_wh = excluded.energy_needed_wh, "
+    "priority = excluded.priority"
+)
+
 IN_TURN: dict[type[Struct], InTurn] = {
     r.SiteSaved: InTurn((_SAVE_SITE,), "the site's revision is another one by now"),
     # Exposures and foreign profiles stay: chargers obey what they were told last, whoever steers them next.
@@ -88,4 +121,18 @@ IN_TURN: dict[type[Struct], InTurn] = {
     ),
     r.DeviceModelBounded: InTurn((_FORGET_VARIABLES,)),
     r.ForeignRemoved: InTurn((_FORGET_FOREIGN,)),
+    own.StationChanged: InTurn((_CHANGE_STATION,), "the station is not as it was"),
+    # What was charged stays, and what it was told last: that is true of the charger, whoever registers it again.
+    own.StationRemoved: InTurn(
+        (
+            "DELETE FROM stations WHERE id = :id AND id NOT IN (SELECT station_id FROM placements)",
+            "DELETE FROM connectors WHERE station_id = :id",
+            "DELETE FROM station_forms WHERE station_id = :id",
+        ),
+        "the station is gone, or a site names it by now",
+    ),
+    own.TokenChanged: InTurn((_CHANGE_TOKEN,), "the token is not as it was"),
+    # Its transactions are found by it when their messages come again, so that they need it to stay.
+    own.TokenRemoved: InTurn((_UNREGISTER_TOKEN, _DELETE_UNUSED), "the token is not as it was"),
+    own.WishesSaved: InTurn((_SAVE_WISHES,), "they are others by now"),
 }

@@ -18,6 +18,7 @@ import structlog
 from msgspec import Struct
 
 from csms.domain.errors import StorageError
+from csms.domain.history import LoggedMessage
 from csms.ports import Clock
 from csms.storage.redaction import redact, redact_text, storable
 from csms.storage.retention import DAY_US, PAUSE_S, STEP_ROWS, Sweep
@@ -55,19 +56,6 @@ class MessageLogLimits(Struct, frozen=True, kw_only=True):
     file_bytes: int = 1024**3
     queue_lines: int = 10_000
     queue_characters: int = 32 * 1024 * 1024
-
-
-class LoggedMessage(Struct, frozen=True):
-    """One line, as it was kept."""
-
-    number: int
-    """Its cursor: older lines have lower numbers."""
-    at_us: int
-    direction: str
-    """`in` or `out`."""
-    frame: str
-    """JSON, or whatever stood in its place."""
-    deviation: str | None
 
 
 class SqliteMessageLog:

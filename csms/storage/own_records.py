@@ -21,11 +21,26 @@ class StationAdded(Struct, frozen=True, gc=False):
     created_at_us: int
 
 
-class StationManaged(Struct, frozen=True, gc=False):
-    """An operator decided whether a station may be sent what nobody asked for."""
+class StationChanged(Struct, frozen=True, gc=False):
+    """An operator changed a station; refused where it isn't as it was."""
 
+    id: str
     managed: int
-    station_id: str
+    registration: str
+    message_log: str
+    key_hmac: bytes | None
+    previous_key_hmac: bytes | None
+    was_managed: int
+    was_registration: str
+    was_message_log: str
+    was_key_hmac: bytes | None
+    was_previous_key_hmac: bytes | None
+
+
+class StationRemoved(Struct, frozen=True, gc=False):
+    """An operator removed a station; refused where it is gone, or a site's configuration names it."""
+
+    id: str
 
 
 class TokenAdded(Struct, frozen=True, gc=False):
@@ -43,6 +58,35 @@ class TokenAdded(Struct, frozen=True, gc=False):
     created_at_us: int
 
 
+class TokenChanged(Struct, frozen=True, gc=False):
+    """An operator changed a registered token; refused unless its newest change is the one numbered `revision`."""
+
+    id: str
+    revision: int
+    status: str
+    expires_at_us: int | None
+    group_name: str | None
+    max_concurrent: int | None
+    note: str | None
+
+
+class TokenRemoved(Struct, frozen=True, gc=False):
+    """An operator removed a registered token, likewise; one that has transactions becomes one that was only seen."""
+
+    id: str
+    revision: int
+
+
+class WishesSaved(Struct, frozen=True, gc=False):
+    """What is wished for a transaction; refused unless `revision` follows the stored one (1: the first)."""
+
+    transaction_id: str
+    revision: int
+    departure_at_us: int | None
+    energy_needed_wh: float | None
+    priority: int | None
+
+
 class IdBlockReserved(Struct, frozen=True, gc=False):
     """Nobody else gives out `size` ids from `first`; refused where another process was quicker."""
 
@@ -58,4 +102,15 @@ class CommandsAbandoned(Struct, frozen=True, gc=False):
     at_us: int
 
 
-StoredRecord = Record | CommandsAbandoned | StationAdded | StationManaged | TokenAdded | IdBlockReserved
+StoredRecord = (
+    Record
+    | CommandsAbandoned
+    | IdBlockReserved
+    | StationAdded
+    | StationChanged
+    | StationRemoved
+    | TokenAdded
+    | TokenChanged
+    | TokenRemoved
+    | WishesSaved
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -46,6 +46,21 @@ StoredLookup = (
     | OpenTransactionsOfToken
 )
 """Look-ups that rows answer."""
+
+_T = TypeVar("_T")
+
+
+class Reads(Protocol):
+    """What runs the functions of this and similar modules on an engine, off the event loop."""
+
+    async def run(self, read: Callable[[Rows], _T]) -> _T:
+        """Return what `read` makes of the rows it asks for, all of one moment; raises `StorageError`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        ...
+
 
 _REGISTERS_MAX = 32
 """So many of a transaction's last registers are looked at for the last plausible one."""
@@ -243,11 +258,11 @@ def _transaction(rows: Rows, columns: Sequence[Any]) -> Transaction:
         told=None if row.told is None else msgspec.json.decode(row.told, type=Told),
     )
     if (begins or row.told is not None) and transaction.closed_by is not ClosedBy.STATION:
-        _take_readings(rows, transaction)
+        take_readings(rows, transaction)
     return transaction
 
 
-def _take_readings(rows: Rows, transaction: Transaction) -> None:
+def take_readings(rows: Rows, transaction: Transaction) -> None:
     """Let a transaction that may still change judge its last registers as it did when they came."""
     key = transaction.key
     place = {"id": transaction.id, "evse": key.evse, "connector": key.connector}

@@ -1,41 +1,19 @@
-"""What an operator may register: stations and tokens, checked before they reach the store."""
+"""Makes the records of what operators register and change, once it is checked."""
 
 from __future__ import annotations
 
-from msgspec import Struct
-
-from csms.domain.errors import Invalid
-from csms.domain.station import MessageLogPolicy, is_station_id
-from csms.domain.token import TokenStatus
-from csms.storage import secrets
-from csms.storage.own_records import StationAdded, TokenAdded
-
-ISO14443 = "ISO14443"
-"""The type of every OCPP 1.6 tag."""
-UID_CHARACTERS_MAX = 255
-"""OCPP 2.1's longest identifier; 1.6 stations send at most 20 characters."""
-GROUP_CHARACTERS_MAX = 20
-"""OCPP 1.6 §7.15: a parent tag is an identifier like any other."""
-KEY_BYTES_MIN, KEY_CHARACTERS_MAX = 16, 40
-"""Security whitepaper A00.FR.205; 2.0.1 allows up to 40 characters too."""
-TOKEN_TYPES = frozenset(
-    {"Central", "eMAID", ISO14443, "ISO15693", "KeyCode", "Local", "MacAddress", "NoAuthorization"}
+from csms.domain.register import (
+    NewToken,
+    StationChange,
+    TokenEntry,
+    check_key,
+    check_site_id,
+    check_station_id,
+    check_token,
 )
-"""OCPP 2.0.1's IdTokenEnumType."""
-_NAME_CHARACTERS_MAX = 255
-_LAST_US = 2**63 - 1
-
-
-class NewToken(Struct, frozen=True, kw_only=True):
-    """A token as an operator describes it."""
-
-    uid: str
-    type: str = ISO14443
-    status: TokenStatus = TokenStatus.ACCEPTED
-    expires_at_us: int | None = None
-    group: str | None = None
-    max_concurrent: int | None = None
-    note: str | None = None
+from csms.domain.station import MessageLogPolicy, StationIdentity
+from csms.storage import secrets
+from csms.storage.own_records import StationAdded, StationChanged, TokenAdded, TokenChanged
 
 
 def station_added(
@@ -49,19 +27,10 @@ def station_added(
     at_us: int,
 ) -> StationAdded:
     """Return the record of a new station; `key` None lets it in without one. Raises `Invalid`."""
-    if not is_station_id(station_id):
-        raise Invalid(
-            f"{station_id!r} can't be a station's id: 1 to 48 characters of A-Z a-z 0-9 * _ = : + | @ . -, "
-            "and neither . nor .."
-        )
-    if site_id is not None:
-        _check_text("the site's id", site_id, _NAME_CHARACTERS_MAX)
+    check_station_id(station_id)
+    check_site_id(site_id)
     if key is not None:
-        _check_text("the key", key, KEY_CHARACTERS_MAX, hidden=True)
-        if len(key.encode()) < KEY_BYTES_MIN:
-            raise Invalid(
-                f"the key is too short: at least {KEY_BYTES_MIN} characters, best 40 random hex digits"
-            )
+        check_key(key)
     return StationAdded(
         id=station_id,
         site_id=site_id,
@@ -72,21 +41,36 @@ def station_added(
     )
 
 
+def station_changed(
+    secret: bytes, station: StationIdentity, change: StationChange, *, key: str | None
+) -> StationChanged:
+    """Return the record of what is changed of a station; `key` is its new one, None: it stays. Raises `Invalid`."""
+    current, previous = station.key_hmac, station.previous_key_hmac
+    if key is not None:
+        check_key(key)
+        current, previous = secrets.station_key_hmac(secret, station.id, key), station.key_hmac
+    if change.keyless:
+        current = previous = None
+    if change.revoke_previous_key:
+        previous = None
+    return StationChanged(
+        id=station.id,
+        managed=int(station.managed if change.managed is None else change.managed),
+        registration=(change.registration or station.registration).value,
+        message_log=(change.message_log or station.message_log).value,
+        key_hmac=current,
+        previous_key_hmac=previous,
+        was_managed=int(station.managed),
+        was_registration=station.registration.value,
+        was_message_log=station.message_log.value,
+        was_key_hmac=station.key_hmac,
+        was_previous_key_hmac=station.previous_key_hmac,
+    )
+
+
 def token_added(secret: bytes, token: NewToken, *, token_id: str, at_us: int) -> TokenAdded:
     """Return the record of a new token. Raises `Invalid`."""
-    _check_text("the uid", token.uid, UID_CHARACTERS_MAX)
-    if token.type not in TOKEN_TYPES:
-        raise Invalid(f"{token.type!r} is no type of token; it is one of {', '.join(sorted(TOKEN_TYPES))}")
-    if token.status not in {TokenStatus.ACCEPTED, TokenStatus.BLOCKED}:
-        raise Invalid("a token is registered as Accepted or Blocked")
-    if token.group is not None:
-        _check_text("the group", token.group, GROUP_CHARACTERS_MAX)
-    if token.note is not None:
-        _check_text("the note", token.note, _NAME_CHARACTERS_MAX)
-    if token.max_concurrent is not None and not 1 <= token.max_concurrent <= _LAST_US:
-        raise Invalid("max_concurrent must be at least 1; leave it out for no limit, or block the token")
-    if token.expires_at_us is not None and not 0 <= token.expires_at_us <= _LAST_US:
-        raise Invalid("the expiry must be a moment after 1970")
+    check_token(token)
     return TokenAdded(
         id=token_id,
         uid=token.uid,
@@ -101,9 +85,15 @@ def token_added(secret: bytes, token: NewToken, *, token_id: str, at_us: int) ->
     )
 
 
-def _check_text(what: str, text: str, characters_max: int, *, hidden: bool = False) -> None:
-    if not 1 <= len(text) <= characters_max:
-        shown = f"{len(text)} characters" if hidden else repr(text[:characters_max])
-        raise Invalid(f"{what} ({shown}) must have 1 to {characters_max} characters")
-    if not text.isprintable() or text != text.strip():
-        raise Invalid(f"{what} must be printable text without blanks around it")
+def token_changed(present: TokenEntry, token: NewToken) -> TokenChanged:
+    """Return the record that makes `present` what `token` says, its uid and type apart. Raises `Invalid`."""
+    check_token(token)
+    return TokenChanged(
+        id=present.id,
+        revision=present.revision,
+        status=token.status.value,
+        expires_at_us=token.expires_at_us,
+        group_name=token.group,
+        max_concurrent=token.max_concurrent,
+        note=token.note,
+    )

@@ -15,7 +15,7 @@ from csms.domain.errors import RecordRefused, StorageError
 from csms.domain.records import TokenSeen
 from csms.storage import token_index
 from csms.storage.in_turn import IN_TURN
-from csms.storage.own_records import StoredRecord, TokenAdded
+from csms.storage.own_records import StoredRecord, TokenAdded, TokenChanged, TokenRemoved
 from csms.storage.statements import STATEMENTS
 from csms.storage.token_index import TokenChanges
 from csms.storage.writer import Committed
@@ -23,7 +23,7 @@ from csms.storage.writer import Committed
 BUSY_S = 5.0
 """How long a lock held by another process is waited for."""
 _WAL_KEPT_BYTES = 64 * 1024 * 1024
-_TOKEN_RECORDS: set[type[Struct]] = {TokenSeen, TokenAdded}
+_TOKEN_RECORDS: set[type[Struct]] = {TokenSeen, TokenAdded, TokenChanged, TokenRemoved}
 _ROW_ERRORS = (sqlite3.Error, OverflowError, ValueError, TypeError, LookupError)
 """What a row can raise: broken rules, integers beyond 64 bits, lone surrogates, values of other types, a record
 without a statement. Anything else is a fault in this program and ends the writer."""

@@ -23,7 +23,7 @@ _THREADS = 2
 
 
 class SqliteReads:
-    """Implements `csms.storage.store.Reads`."""
+    """Implements `csms.storage.queries.Reads`."""
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
         self._path = path

@@ -90,7 +90,6 @@ STATEMENTS: dict[type[Struct], Statement] = {
         "INSERT INTO stations (id, site_id, managed, message_log, key_hmac, created_at_us) "
         "VALUES (?1, coalesce((SELECT site_id FROM placements WHERE station_id = ?1), ?2), ?3, ?4, ?5, ?6)"
     ),
-    own.StationManaged: Statement("UPDATE stations SET managed = ? WHERE id = ?"),
     r.StationConnected: Statement(
         "UPDATE stations SET ocpp_version = ?1, security_profile = ?2, connected_at_us = ?3, "
         "last_seen_at_us = max(coalesce(last_seen_at_us, ?3), ?3) WHERE id = ?4"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -15,46 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from csms.domain.errors import Invalid, NotFound, RecordRefused, StorageError
+from csms.domain.errors import StorageError
 from csms.domain.events import ReportedVariable
 from csms.domain.records import CapSaved
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
-from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
+from csms.domain.station import StationIdentity, StationState
 from csms.domain.token import Token
 from csms.ports import Clock, Found, StoreLookup, TokenByHmac
-from csms.storage import ocpp_ids, queries, registering, secrets, site_queries
+from csms.storage import ocpp_ids, queries, site_queries
+from csms.storage.history import History
 from csms.storage.messages import SqliteMessageLog
 from csms.storage.ocpp_ids import OcppIds
-from csms.storage.own_records import CommandsAbandoned, StationManaged, StoredRecord
-from csms.storage.queries import Rows
-from csms.storage.registering import NewToken
+from csms.storage.own_records import CommandsAbandoned, StoredRecord
+from csms.storage.queries import Reads
+from csms.storage.register import Register
 from csms.storage.tables import StationRow, TokenRow
 from csms.storage.token_index import TokenIndex
 from csms.storage.writer import Done, Writer
 
 _log = structlog.get_logger(__name__)
-
-
-_T = TypeVar("_T")
-
-
-class Reads(Protocol):
-    """What runs the functions of `csms.storage.queries` on an engine, off the event loop."""
-
-    async def run(self, read: Callable[[Rows], _T]) -> _T:
-        """Return what `read` makes of the rows it asks for, all of one moment; raises `StorageError`."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the database."""
-        ...
-
-
-class NewStation(Struct, frozen=True):
-    """A station that was just registered, with its key, which nobody can be shown again."""
-
-    id: str
-    key: str | None
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -68,19 +45,18 @@ class Parts(Struct, frozen=True, kw_only=True):
     message_log: SqliteMessageLog
 
 
-class Store:
-    """Implements `csms.ports.Storage` and `csms.ports.SiteStore`, and what commands and the API need besides."""
+class Store(Register):
+    """Implements `csms.ports.Storage`, `csms.ports.SiteStore` and `csms.ports.Register`."""
 
     def __init__(self, parts: Parts, *, clock: Clock, secret: bytes) -> None:
+        super().__init__(reads=parts.reads, write=self.write, clock=clock, secret=secret)
         self.message_log = parts.message_log
+        self.history = History(reads=parts.reads, write=self.write)
         self.tokens: Mapping[bytes, Token] = parts.tokens
         """The index of all tokens by HMAC, as of the last `refresh_tokens` and of what this process wrote."""
         self._writer = parts.writer
         self._engine = parts.engine
         self._index = parts.tokens
-        self._clock = clock
-        self._secret = secret
-        self._reads = parts.reads
         self._ids = OcppIds(self.write, self._first_free_id, clock.now_us)
         self._refilling: asyncio.Task[None] | None = None
 
@@ -203,70 +179,7 @@ class Store:
             if self._ids.needs_refill() and self._refilling is None:
                 self._refilling = asyncio.get_running_loop().create_task(self._refill_ids())
 
-    # --- what operators do
-
-    async def add_station(
-        self,
-        station_id: str,
-        *,
-        site_id: str | None = None,
-        key: str | None = None,
-        keyless: bool = False,
-        managed: bool = True,
-        message_log: MessageLogPolicy = MessageLogPolicy.ALL,
-    ) -> NewStation:
-        """Register a station and return it with its key: the one given, or a random one unless `keyless`.
-
-        Raises `Invalid` where the id is taken (without regard to case), another site's configuration names it, or
-        something breaks a rule.
-        """
-        named_by = await self._reads.run(lambda rows: site_queries.placed_in(rows, station_id))
-        if site_id is not None and named_by not in {None, site_id}:
-            raise Invalid(f"the configuration of the site {named_by} names {station_id}; leave out the site")
-        if key is None and not keyless:
-            key = secrets.new_station_key()
-        record = registering.station_added(
-            self._secret,
-            station_id,
-            site_id=site_id,
-            key=key,
-            managed=managed,
-            message_log=message_log,
-            at_us=self._clock.now_us(),
-        )
-        try:
-            await self.write(record)
-        except RecordRefused as error:
-            raise Invalid(
-                f"there is a station {station_id} already (case does not tell ids apart)"
-            ) from error
-        return NewStation(station_id, key)
-
-    async def manage_station(self, station_id: str, *, managed: bool) -> StationIdentity:
-        """Decide whether a station may be sent what nobody asked for, and return it. Raises `NotFound`."""
-        station = await self.find_station(station_id)
-        if station is None:
-            raise NotFound(f"there is no station {station_id}")
-        await self.write(StationManaged(int(managed), station.id))
-        return station
-
-    async def add_token(self, token: NewToken) -> TokenRow:
-        """Register a token and return it; one that was only seen becomes it.
-
-        Raises `Invalid` where it is registered already or something breaks a rule.
-        """
-        record = registering.token_added(
-            self._secret, token, token_id=uuid.uuid4().hex, at_us=self._clock.now_us()
-        )
-        try:
-            await self.write(record)
-        except RecordRefused as error:
-            raise Invalid(f"the token {token.uid} of type {token.type} is registered already") from error
-        async with self._session() as session:
-            row = (await session.exec(select(TokenRow).where(TokenRow.hmac == record.hmac))).first()
-        if row is None:
-            raise StorageError("the token was removed by somebody else in the same moment")
-        return row
+    # --- what commands list
 
     async def list_stations(self) -> list[StationRow]:
         """Return all stations by their ids."""

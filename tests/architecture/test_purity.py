@@ -13,7 +13,7 @@ TAKES_CHANCE = {
     "csms/app.py": "hands fresh ids to those who need them",
     "csms/settings.py": "proposes an `api_token`",
     "csms/storage/secrets.py": "makes the secret and charger keys",
-    "csms/storage/store.py": "gives new tokens their ids",
+    "csms/storage/register.py": "gives new tokens their ids",
     "simulators/faults.py": "makes trouble from a seed",
     "simulators/fleet.py": "staggers boots, from a seed",
     "simulators/link.py": "spreads reconnections, by the chance that it is given",

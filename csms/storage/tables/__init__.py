@@ -5,7 +5,13 @@ on SQLite the tables are STRICT, so that what one way writes the other reads unc
 in `tokens` only. No foreign keys: the hot path would pay for them, and records may outlive what they name.
 """
 
-from csms.storage.tables.charging import SampleRow, SignedValueRow, TransactionEventRow, TransactionRow
+from csms.storage.tables.charging import (
+    SampleRow,
+    SignedValueRow,
+    TransactionEventRow,
+    TransactionRow,
+    WishesRow,
+)
 from csms.storage.tables.columns import Row
 from csms.storage.tables.happenings import CommandRow, EventRow, RawMessageRow
 from csms.storage.tables.itself import IdBlockRow, MetaRow
@@ -46,4 +52,5 @@ __all__ = [
     "TokenRow",
     "TransactionEventRow",
     "TransactionRow",
+    "WishesRow",
 ]

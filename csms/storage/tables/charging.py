@@ -56,6 +56,29 @@ class TransactionRow(Row, table=True):
             sqlite_where=sa.text("ended_at_us IS NULL"),
             postgresql_where=sa.text("ended_at_us IS NULL"),
         ),
+        Index("transactions_by_begin", "started_at_us", "id"),
+        Index("transactions_by_station_and_begin", "station_id", "started_at_us", "id"),
+        Index(
+            "transactions_by_token",
+            "token_id",
+            "started_at_us",
+            "id",
+            sqlite_where=sa.text("token_id IS NOT NULL"),
+            postgresql_where=sa.text("token_id IS NOT NULL"),
+        ),
+        Index(
+            "transactions_by_stop_token",
+            "stop_token_id",
+            sqlite_where=sa.text("stop_token_id IS NOT NULL"),
+            postgresql_where=sa.text("stop_token_id IS NOT NULL"),
+        ),
+        Index(
+            "transactions_open_by_begin",
+            "started_at_us",
+            "id",
+            sqlite_where=sa.text("ended_at_us IS NULL"),
+            postgresql_where=sa.text("ended_at_us IS NULL"),
+        ),
         STRICT,
     )
 
@@ -117,6 +140,19 @@ class TransactionEventRow(Row, table=True):
     charging_state: str | None = text_column(null=True)
     at_us: int = integer_column()
     received_at_us: int = integer_column()
+
+
+class WishesRow(Row, table=True):
+    """What is wished for a transaction; apart from it, since hardly any has some."""
+
+    __tablename__ = "wishes"
+    __table_args__ = (STRICT,)
+
+    transaction_id: str = text_column(key=True)
+    revision: int = integer_column()
+    departure_at_us: int | None = integer_column(null=True)
+    energy_needed_wh: float | None = real_column(null=True)
+    priority: int | None = integer_column(null=True)
 
 
 class SampleRow(Row, table=True):

@@ -11,7 +11,11 @@ class TokenRow(Row, table=True):
     """A token; the only place where its uid stands."""
 
     __tablename__ = "tokens"
-    __table_args__ = (Index("tokens_by_hmac", "hmac", unique=True), STRICT)
+    __table_args__ = (
+        Index("tokens_by_hmac", "hmac", unique=True),
+        Index("tokens_by_creation", "created_at_us", "id"),
+        STRICT,
+    )
 
     id: str = text_column(key=True)
     uid: str = text_column()

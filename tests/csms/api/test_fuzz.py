@@ -22,6 +22,11 @@ BODIES = {
     ("POST", SITES): site(id="fuzzed"),
     ("PUT", f"{SITES}/depot"): site(),
     ("PUT", f"{SITES}/depot/nodes/main/cap"): {"limit_a": {"L1": 5, "L2": 5}, "limit_w": 9, "until": None, "reason": ""},
+    ("POST", "/api/v1/stations"): {"id": "CP-8", "site_id": None, "key": None, "keyless": False, "message_log": "all"},
+    ("PATCH", "/api/v1/stations/CP-7"): {"managed": True, "message_log": "off", "registration": "Pending", "new_key": True},
+    ("POST", "/api/v1/tokens"): {"uid": "04", "type": "Local", "expires_at": None, "group": "G", "max_concurrent": 2},
+    ("PATCH", "/api/v1/tokens/tok-7"): {"status": "Blocked", "expires_at": "2027-01-04T07:00:00Z", "note": "x"},
+    ("PATCH", "/api/v1/transactions/tx-7"): {"departure_at": None, "energy_needed_wh": 5, "priority": 1},
     ("POST", f"{SITES}/depot/meters/grid/readings"): {"at": None, "current_a": {"L1": 1, "L2": 2, "L3": 3}, "power_w": None},
 }  # fmt: skip
 
@@ -47,6 +52,7 @@ def spoiled(value: Any, chance: Random) -> Any:
 async def test_spoiled_bodies_are_taken_or_refused(world: World, seed: int):
     chance = Random(seed)
     await world.add()
+    await world.furnish()
     seen: set[int] = set()
     for _ in range(250):
         (method, path), body = chance.choice(list(BODIES.items()))
@@ -60,7 +66,8 @@ async def test_spoiled_bodies_are_taken_or_refused(world: World, seed: int):
             assert answer.json()["type"].removeprefix("/problems/") in KINDS
     assert {200, 204, 422} & seen
     assert 422 in seen
-    assert (await world.http.get(f"{SITES}/depot")).status_code == 200
+    for kept in ("sites/depot", "stations", "stations/CP-7", "tokens", "tokens/tok-7", "transactions/tx-7"):
+        assert (await world.http.get(f"/api/v1/{kept}")).status_code == 200
     await world.allocation()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from csms.api import build
+from csms.api import Resources, build
 from csms.api.site_bodies import SITE_EXAMPLE
 from csms.http.problems import KINDS
 from csms.http.security import Security
@@ -21,7 +21,10 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     nobody: Any = None
-    app = build(not_ready=lambda: None, sites=nobody, security=Security(), machine_s=lambda: 0.0)
+    nothing = Resources(stations=nobody, tokens=nobody, transactions=nobody)
+    app = build(
+        not_ready=lambda: None, sites=nobody, resources=nothing, security=Security(), machine_s=lambda: 0.0
+    )
     return json.loads(json.dumps(app.openapi(), allow_nan=False))
 
 
@@ -66,6 +69,21 @@ def test_every_route_of_the_contract_is_described(document: dict[str, Any]):
         f"PUT {one}/nodes/{{node_id}}/cap",
         f"DELETE {one}/nodes/{{node_id}}/cap",
         f"POST {one}/meters/{{meter_id}}/readings",
+        "GET /api/v1/stations",
+        "POST /api/v1/stations",
+        "GET /api/v1/stations/{station_id}",
+        "PATCH /api/v1/stations/{station_id}",
+        "DELETE /api/v1/stations/{station_id}",
+        "GET /api/v1/stations/{station_id}/messages",
+        "GET /api/v1/tokens",
+        "POST /api/v1/tokens",
+        "GET /api/v1/tokens/{token_id}",
+        "PATCH /api/v1/tokens/{token_id}",
+        "DELETE /api/v1/tokens/{token_id}",
+        "GET /api/v1/transactions",
+        "GET /api/v1/transactions/{transaction_id}",
+        "PATCH /api/v1/transactions/{transaction_id}",
+        "GET /api/v1/transactions/{transaction_id}/samples",
     } <= operations(document).keys()
 
 

@@ -73,10 +73,10 @@ async def test_where_the_store_fails_it_is_said_so_and_the_balancing_goes_on(tmp
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        (SITES, {"GET", "POST"}),
-        (DEPOT, {"GET", "PUT", "DELETE"}),
-        (f"{DEPOT}/check", {"GET"}),
-        (f"{DEPOT}/allocation", {"GET"}),
+        (SITES, {"GET", "HEAD", "POST"}),
+        (DEPOT, {"GET", "HEAD", "PUT", "DELETE"}),
+        (f"{DEPOT}/check", {"GET", "HEAD"}),
+        (f"{DEPOT}/allocation", {"GET", "HEAD"}),
         (f"{DEPOT}/nodes/main/cap", {"PUT", "DELETE"}),
         (f"{DEPOT}/meters/grid/readings", {"POST"}),
     ],

@@ -12,14 +12,21 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from csms.api import build
+from csms.api import Resources, build
 from csms.clock import SystemClock
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
+from csms.domain.records import TransactionOpened
+from csms.domain.register import NewToken
+from csms.domain.station import StationIdentity
 from csms.http.security import Security
+from csms.ports import Clock, Connections
 from csms.sites import Sites, SitesOptions
-from csms.storage import SqliteStorage
-from tests.csms.storage.engines import SqliteEngine
+from csms.storage import SqliteStorage, registering
+from csms.usecases.station_keeping import StationKeeping
+from csms.usecases.token_keeping import TokenKeeping
+from csms.usecases.transaction_keeping import TransactionKeeping
+from tests.csms.storage.engines import SECRET, SqliteEngine
 
 ADDRESS = "http://127.0.0.1:8080"
 SITES = "/api/v1/sites"
@@ -38,6 +45,30 @@ SITE: dict[str, Any] = {
 
 def site(**changes: Any) -> dict[str, Any]:
     return {**copy.deepcopy(SITE), **changes}
+
+
+BEGAN_US = 1_750_000_000_000_000
+"""2025-06-15T15:06:40Z."""
+
+
+def begun(transaction_id: str, **said: Any) -> TransactionOpened:
+    """Return the record of a transaction's begin."""
+    fields: dict[str, Any] = {
+        "ocpp_id": "17",
+        "station_id": "CP-1",
+        "site_id": None,
+        "evse": 1,
+        "connector": 1,
+        "token_hmac": None,
+        "token_verdict": "Accepted",
+        "started_at_us": BEGAN_US,
+        "device_started_at": transaction_id,
+        "received_at_us": BEGAN_US,
+        "meter_start_wh": 1000.0,
+        "reservation_id": None,
+        "orphan": 0,
+    }
+    return TransactionOpened(id=transaction_id, **{**fields, **said})
 
 
 class NobodyConnected:
@@ -68,7 +99,29 @@ class NobodyConnected:
 
     def manage(self, station_id: str, *, managed: bool) -> None: ...
 
+    def revise(self, station: StationIdentity) -> None: ...
+
+    def dismiss(self, station_id: str, reason: str) -> None: ...
+
     def gate(self, station_id: str, *, gated: bool) -> None: ...
+
+
+def resources(
+    storage: SqliteStorage, sites: Sites, clock: Clock, connections: Connections | None = None
+) -> Resources:
+    """Return the use cases over a store, of which `connections` has the stations that are connected (None: none)."""
+    return Resources(
+        stations=StationKeeping(
+            register=storage,
+            storage=storage,
+            connections=connections or NobodyConnected(),
+            balancing=sites,
+            messages=storage.message_log,
+            clock=clock,
+        ),
+        tokens=TokenKeeping(register=storage, clock=clock),
+        transactions=TransactionKeeping(history=storage.history, clock=clock),
+    )
 
 
 class World:
@@ -85,6 +138,15 @@ class World:
         response = await self.http.post(SITES, json=body or SITE)
         assert response.status_code == 201, response.text
         return response
+
+    async def furnish(self) -> None:
+        """Let there be a station CP-7 of no site, a token `tok-7`, and a transaction `tx-7` that runs."""
+        await self.storage.add_station("CP-7", keyless=True)
+        token = registering.token_added(
+            SECRET, NewToken(uid="04A2B3C4"), token_id="tok-7", at_us=BEGAN_US - 1
+        )
+        await self.storage.write(token)
+        await self.storage.write(begun("tx-7", station_id="CP-7", token_hmac=token.hmac))
 
     async def allocation(self, site_id: str = "depot") -> dict[str, Any]:
         """Return the allocation as soon as there is one."""
@@ -109,7 +171,11 @@ class World:
 
 @contextlib.asynccontextmanager
 async def opened(
-    folder: Path, *, security: Security | None = None, headers: Sequence[tuple[str, str]] = ()
+    folder: Path,
+    *,
+    security: Security | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+    connections: Connections | None = None,
 ) -> AsyncIterator[World]:
     """Open the world on a store in `folder`."""
     engine = SqliteEngine(folder)
@@ -119,7 +185,11 @@ async def opened(
     sites = Sites(storage=storage, clock=clock, new_id=lambda: uuid.uuid4().hex, options=SitesOptions())
     await sites.start(NobodyConnected())
     app = build(
-        not_ready=storage.healthy, sites=sites, security=security or Security(), machine_s=clock.machine_s
+        not_ready=storage.healthy,
+        sites=sites,
+        resources=resources(storage, sites, clock, connections),
+        security=security or Security(),
+        machine_s=clock.machine_s,
     )
     try:
         transport = httpx.ASGITransport(app=app)

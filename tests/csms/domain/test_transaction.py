@@ -118,6 +118,19 @@ def test_a_reported_end_replaces_an_inferred_one() -> None:
     assert (transaction.closed_by, transaction.meter_stop_wh) == (ClosedBy.STATION, 9000.0)
 
 
+@pytest.mark.parametrize(
+    ("last_wh", "last_us", "end"),
+    [(None, None, (START_US, None)), (1500.0, START_US + HOUR, (START_US + HOUR, 1500.0))],
+)
+def test_one_whose_station_is_no_more_ends_with_its_last_reading(
+    last_wh: float | None, last_us: int | None, end: tuple[int, float | None]
+) -> None:
+    transaction = _transaction(last_wh=last_wh, last_us=last_us)
+    assert transaction.give_up() == end
+    assert (transaction.ended_at_us, transaction.meter_stop_wh) == end
+    assert transaction.closed_by is ClosedBy.STATION_REMOVED
+
+
 # --- told by events
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from csms.domain.errors import Busy
+from csms.domain.register import StationChange
 from csms.usecases.balancing.news import SiteRevised
 from tests.csms.sites.real_store import connected, exposure, opened, site, status, touched
 
@@ -64,7 +65,7 @@ async def test_a_station_that_becomes_managed_is_taken_over(tmp_path: Path):
         await world.storage.add_station("CP-1", keyless=True, managed=False)
         loop = await world.began()
         assert [station.managed for station in loop.facts.stations] == [False]
-        await world.storage.manage_station("CP-1", managed=True)
+        await world.storage.change_station("CP-1", StationChange(managed=True))
         for _ in range(5):
             await world.sites.refresh()
         await world.until(lambda: loop.told)

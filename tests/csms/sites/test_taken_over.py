@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from csms.domain.records import StationConnected
+from csms.domain.register import StationChange
 from csms.sites.hub import LOOK_AT_STATIONS_EVERY
 from csms.storage import SqliteStorage
 from csms.usecases import site_keeping
@@ -150,7 +151,7 @@ def test_a_station_that_another_process_unmanaged_is_known_so_soon(engine: Sqlit
         assert [one.managed for one in loop.facts.stations] == [True]
         world.link.connected = {"cp-1", "CP-9"}
         for number, managed in enumerate((False, True), 2):
-            await other.manage_station("CP-1", managed=managed)
+            await other.change_station("CP-1", StationChange(managed=managed))
             for _ in range(LOOK_AT_STATIONS_EVERY):
                 await world.sites.refresh()
             await world.until(lambda number=number: len(revisions(loop)) == number)

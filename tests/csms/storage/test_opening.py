@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from csms.domain.errors import ConfigurationError, Invalid, StorageError
+from csms.domain.errors import ConfigurationError, Conflict, Invalid, StorageError
 from csms.domain.records import CommandRecorded
 from csms.storage import (
     NewToken,
@@ -203,7 +203,7 @@ def test_a_station_may_be_registered_with_a_key_of_ones_own_or_without_any(engin
 def test_a_station_id_is_unique_whatever_its_case(engine: SqliteEngine):
     async def story(storage: SqliteStorage) -> None:
         await storage.add_station("CP-1")
-        with pytest.raises(Invalid, match="a station cp-1 already"):
+        with pytest.raises(Conflict, match="a station cp-1 already"):
             await storage.add_station("cp-1")
 
     engine.tell(story)

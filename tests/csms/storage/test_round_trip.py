@@ -17,7 +17,7 @@ from sqlmodel import Session, create_engine, select
 from csms.domain import records
 from csms.storage.in_turn import IN_TURN
 from csms.storage.migrate import migrate
-from csms.storage.own_records import StationAdded, StationManaged
+from csms.storage.own_records import StationAdded, StationChanged
 from csms.storage.sqlite_commit import SqliteCommitter, connect
 from csms.storage.statements import STATEMENTS
 from csms.storage.tables import (
@@ -164,9 +164,14 @@ def test_a_placement_comes_back_as_it_was(shelf: Shelf, placed: records.StationP
     same(found, placed)
 
 
+def changed(added: StationAdded, managed: int) -> StationChanged:
+    was = (added.managed, "Accepted", added.message_log, added.key_hmac, None)
+    return StationChanged(added.id, managed, "Accepted", added.message_log, added.key_hmac, None, *was)
+
+
 @given(added=any_of(StationAdded), managed=st.sampled_from([0, 1]))
 def test_a_station_that_was_added_comes_back_as_it_was(shelf: Shelf, added: StationAdded, managed: int):
-    (found,) = shelf.kept(StationRow, [added], [StationManaged(managed, added.id)])
+    (found,) = shelf.kept(StationRow, [added], [changed(added, managed)])
 
     same(found, but(added, managed=managed))
 
@@ -257,7 +262,8 @@ def test_the_tables_take_nothing_but_integers_reals_texts_and_blobs():
 def test_whatever_belongs_to_a_site_says_to_which():
     of_none = {"meta", "id_blocks", "sites", "tokens", "token_changes"}
     of_stations_and_models = {"station_forms", "model_forms", "foreign_profiles", "device_variables"}
-    without = of_none | of_stations_and_models
+    of_transactions = {"wishes"}
+    without = of_none | of_stations_and_models | of_transactions
 
     assert {name for name, table in Row.metadata.tables.items() if "site_id" not in table.columns} == without
 

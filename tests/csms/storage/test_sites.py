@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from csms.domain.errors import Invalid, NotFound, RecordRefused
+from csms.domain.errors import Conflict, NotFound, RecordRefused
 from csms.domain.records import (
     CapRemoved,
     ConnectorStatusRecorded,
@@ -20,6 +20,7 @@ from csms.domain.records import (
     StationBooted,
     StationPlaced,
 )
+from csms.domain.register import StationChange
 from csms.domain.site import (
     ConnectorFact,
     KnownStation,
@@ -180,7 +181,7 @@ def test_a_station_that_registers_by_connecting_finds_its_place(engine: SqliteEn
 def test_a_station_that_is_added_finds_its_place(engine: SqliteEngine):
     async def story(storage: SqliteStorage) -> None:
         await written(storage, [SITE, PLACED])
-        with pytest.raises(Invalid, match="configuration of the site depot names CP-1"):
+        with pytest.raises(Conflict, match="configuration of the site depot names CP-1"):
             await storage.add_station("CP-1", site_id="yard")
         await storage.add_station("CP-1")
         await storage.add_station("CP-2", site_id="yard")
@@ -228,10 +229,10 @@ def test_whether_a_station_is_managed_is_changed_by_its_id_whatever_its_case(eng
         managed: list[bool] = []
         await written(storage, [STATION])
         for wanted in (True, False):
-            assert (await storage.manage_station("cp-1", managed=wanted)).id == "CP-1"
+            assert (await storage.change_station("cp-1", StationChange(managed=wanted))).id == "CP-1"
             managed += [station.managed for station in await storage.known_stations()]
         with pytest.raises(NotFound):
-            await storage.manage_station("CP-2", managed=True)
+            await storage.change_station("CP-2", StationChange(managed=True))
         return managed
 
     assert engine.tell(story) == [True, False]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.domain.errors import Invalid
+from csms.domain.errors import Conflict, Invalid
 from csms.domain.token import Token, TokenStatus
 from csms.storage import NewToken, SqliteStorage, token_hmac
 from csms.storage.token_index import ChangeRow, TokenIndex
@@ -54,7 +54,7 @@ def test_a_token_is_registered_once_whatever_the_case_of_its_uid(engine: SqliteE
     async def story(storage: SqliteStorage) -> str:
         await storage.add_token(NewToken(uid=UID))
         await storage.add_token(NewToken(uid=UID, type="KeyCode"))  # another token
-        with pytest.raises(Invalid) as refused:
+        with pytest.raises(Conflict) as refused:
             await storage.add_token(NewToken(uid=UID.lower(), status=TokenStatus.BLOCKED))
         return str(refused.value)
 
