@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import structlog
 
 from csms.api.application import build
+from csms.api.events import site_state
 from csms.clock import SystemClock
 from csms.domain.errors import ConfigurationError, StorageError
 from csms.domain.station import MessageLogPolicy, StationIdentity
@@ -23,8 +24,9 @@ from csms.gateway.socket import SocketLimits
 from csms.gateway.wheel import TimerWheel
 from csms.http.security import Security
 from csms.http.server import HttpServer
+from csms.live import Broadcaster, BroadcasterOptions, FanOut
 from csms.ocpp import v16
-from csms.ports import Clock, Policy
+from csms.ports import Clock, Feed, Policy
 from csms.settings import Settings
 from csms.sites import Sites, SitesOptions
 from csms.storage import (
@@ -66,8 +68,9 @@ async def serve(settings: Settings) -> int:
     ):
         wheel = TimerWheel(clock.machine_s)
         sites = _sites(settings, clock, storage)
-        gateway = _gateway(settings, clock, storage, secret, wheel, sites)
-        http = _bind_http(settings, clock, storage, sites)
+        events = _events(settings, clock, storage, sites)
+        gateway = _gateway(settings, clock, storage, secret, wheel, sites, FanOut(sites, events))
+        http = _bind_http(settings, clock, storage, sites, events)
         # Whatever ends the server, who writes ends before the store.
         ending.push_async_callback(sites.stop)
         await sites.start(gateway.directory)
@@ -79,6 +82,7 @@ async def serve(settings: Settings) -> int:
             ) from error
         async with asyncio.TaskGroup() as tasks:
             timers = tasks.create_task(wheel.run())
+            telling = tasks.create_task(events.run())
             background = [
                 tasks.create_task(_every(REFRESH_S, storage.refresh_tokens)),
                 tasks.create_task(_every(REFRESH_S, sites.refresh)),
@@ -94,7 +98,10 @@ async def serve(settings: Settings) -> int:
             await sites.stop()
             gateway.flush_seen()
             await gateway.drain(settings.drain_timeout_s)
+            # Not before: who follows comes back at once, and must then find the next server.
+            events.close()
             http.stop()
+            telling.cancel()
             timers.cancel()
     _log.info("server.stopped")
     return 0
@@ -112,6 +119,7 @@ async def opened_storage(
     options = StoreOptions(
         samples_keep_days=settings.samples_retention_days,
         decisions_keep_days=settings.decisions_retention_days,
+        events_keep_days=settings.events_retention_days,
         message_log=MessageLogLimits(
             keep_days=settings.message_log_days, file_bytes=settings.message_log_bytes
         ),
@@ -144,8 +152,19 @@ def _sites(settings: Settings, clock: Clock, storage: SqliteStorage) -> Sites:
     return Sites(storage=storage, clock=clock, new_id=_new_id, options=SitesOptions(loop=loop))
 
 
+def _events(settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites) -> Broadcaster:
+    options = BroadcasterOptions(followers_max=settings.events_clients_max)
+    return Broadcaster(log=storage, clock=clock, sites=sites.tasks, show_site=site_state, options=options)
+
+
 def _gateway(
-    settings: Settings, clock: Clock, storage: SqliteStorage, secret: bytes, wheel: TimerWheel, sites: Sites
+    settings: Settings,
+    clock: Clock,
+    storage: SqliteStorage,
+    secret: bytes,
+    wheel: TimerWheel,
+    sites: Sites,
+    feed: Feed,
 ) -> Gateway:
     services = Services(
         clock=clock,
@@ -160,7 +179,7 @@ def _gateway(
         token_hmac=lambda uid, kind: token_hmac(secret, uid, kind),
         new_id=_new_id,
         next_ocpp_id=storage.next_ocpp_id,
-        feed=sites,
+        feed=feed,
         start_gate=sites.start_gate,
         call_timeout_s=settings.call_timeout_s,
         start_gate_timeout_s=settings.start_gate_timeout_s,
@@ -190,11 +209,14 @@ def _gateway(
     )
 
 
-def _bind_http(settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites) -> HttpServer:
+def _bind_http(
+    settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites, events: Broadcaster
+) -> HttpServer:
     token = settings.api_token
     application = build(
         not_ready=storage.healthy,
         sites=sites,
+        events=events,
         security=Security.of(
             api_token=None if token is None else token.get_secret_value(),
             allowed_hosts=settings.http_allowed_hosts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.domain.errors import Invalid, NotFound, RecordRefused, StorageError
+from csms.domain.logged import LoggedEvent, MeterStart
 from csms.domain.records import CapSaved
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
@@ -31,7 +32,7 @@ from csms.ports import (
     TransactionByOcppId,
     TransactionByStart,
 )
-from csms.storage import ocpp_ids, queries, registering, secrets, site_queries
+from csms.storage import event_queries, ocpp_ids, queries, registering, secrets, site_queries
 from csms.storage.messages import SqliteMessageLog
 from csms.storage.ocpp_ids import OcppIds
 from csms.storage.own_records import CommandsAbandoned, StationManaged, StoredRecord
@@ -78,7 +79,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """Implements `csms.ports.Storage` and `csms.ports.SiteStore`, and what commands and the API need besides."""
+    """Implements `csms.ports.Storage`, `SiteStore` and `EventLog`, and what commands and the API need besides."""
 
     def __init__(self, parts: Parts, *, clock: Clock, secret: bytes) -> None:
         self.message_log = parts.message_log
@@ -194,6 +195,24 @@ class Store:
     async def decisions(self, site_id: str, *, after: int = 0, limit: int = 1000) -> list[LoggedDecision]:
         """See `csms.ports.SiteStore.decisions`."""
         return await self._reads.run(lambda rows: site_queries.decisions(rows, site_id, after, limit))
+
+    # --- csms.ports.EventLog
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """See `csms.ports.EventLog.on_commit`."""
+        self._writer.on_commit(listener)
+
+    async def newest_event(self) -> int:
+        """See `csms.ports.EventLog.newest_event`."""
+        return await self._reads.run(event_queries.newest)
+
+    async def events_after(self, number: int) -> list[LoggedEvent]:
+        """See `csms.ports.EventLog.events_after`."""
+        return await self._reads.run(lambda rows: event_queries.lines_after(rows, number))
+
+    async def meter_starts(self, transaction_ids: Collection[str]) -> dict[str, MeterStart]:
+        """See `csms.ports.EventLog.meter_starts`."""
+        return await self._reads.run(lambda rows: event_queries.meter_starts(rows, transaction_ids))
 
     # --- tokens and ids
 

@@ -15,7 +15,7 @@ from csms.clock import SystemClock
 from csms.http.security import Security
 from csms.sites import Sites, SitesOptions
 from csms.usecases.balancing.loop import SiteLoop
-from tests.csms.api.world import ADDRESS, NobodyConnected, World
+from tests.csms.api.world import ADDRESS, NobodyConnected, World, brief_events
 from tests.csms.storage.engines import SqliteEngine
 
 HOUR_US = 3_600_000_000
@@ -83,7 +83,13 @@ async def staged(folder: Path, make_loop: Any = SiteLoop) -> AsyncIterator[Stage
         make_loop=make_loop,
     )
     await sites.start(NobodyConnected())
-    app = build(not_ready=storage.healthy, sites=sites, security=Security(), machine_s=clock.machine_s)
+    app = build(
+        not_ready=storage.healthy,
+        sites=sites,
+        events=brief_events(storage, clock, sites),
+        security=Security(),
+        machine_s=clock.machine_s,
+    )
     try:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:

@@ -78,6 +78,7 @@ async def test_successes_are_as_described(world: World, document: dict[str, Any]
         ("DELETE", one, {}, 204),
         ("PUT", one, {}, 201),
         ("GET", "/problems/{kind}", {}, 200),
+        ("GET", "/api/v1/events", {}, 200),
         ("GET", "/healthz/live", {}, 200),
         ("GET", "/healthz/ready", {}, 200),
     ]
