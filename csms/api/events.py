@@ -90,7 +90,9 @@ async def follow_events(
     )
     last = _last_event_id(request)
     follower = await broadcaster.follow(asked.after if last is None else last, wanted)
-    return EventStream(follower.messages(), ended=follower.leave)
+    return EventStream(
+        follower.messages(), ended=follower.leave, send_timeout_s=broadcaster.options.send_timeout_s
+    )
 
 
 def site_state(state: SiteState) -> dict[str, object]:

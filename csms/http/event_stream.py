@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 MEDIA_TYPE = "text/event-stream"
 ABORT = "abort"
 """Under this name a request's state holds what breaks its connection, where a server does (see `csms.http.server`)."""
-SEND_TIMEOUT_S = 30.0
-"""A client that takes nothing for so long is dropped; machine seconds."""
+_BREAK_S = 5.0
+"""So long a broken connection may take to be gone."""
 
 _log = structlog.get_logger(__name__)
 
@@ -30,9 +30,12 @@ class EventStream(Response):
         source: AsyncGenerator[bytes],
         *,
         ended: Callable[[], None],
-        send_timeout_s: float = SEND_TIMEOUT_S,
+        send_timeout_s: float,
     ) -> None:
-        """Send `source`, and call `ended` once whatever happens."""
+        """Send `source`, and call `ended` once whatever happens.
+
+        A client that takes nothing for `send_timeout_s` is dropped; machine seconds.
+        """
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._source = source
@@ -84,5 +87,5 @@ async def _drop(scope: Scope, gone: asyncio.Task[None]) -> None:
     if abort is not None:
         abort()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SEND_TIMEOUT_S):
+            async with asyncio.timeout(_BREAK_S):
                 await gone

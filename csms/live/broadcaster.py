@@ -39,6 +39,8 @@ class BroadcasterOptions(Struct, frozen=True, kw_only=True):
     """A silent stream says that it lives."""
     stream_s: float = 3600.0
     """A stream ends after so long, and is resumed by whoever still may."""
+    send_timeout_s: float = 30.0
+    """A client that takes nothing for so long is dropped."""
     retry_ms: int = 3000
     """How long a client is told to wait before it comes back."""
     spacing_s: float = 0.05
