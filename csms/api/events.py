@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from csms.api.site_views import Allocation
-from csms.domain.logged import FOLLOWED, Followed, OnRequest
+from csms.domain.logged import FOLLOWED, KINDS, Followed, OnRequest
 from csms.http import event_stream
 from csms.http.event_stream import EventStream
 from csms.http.openapi import heeds, problems
@@ -31,6 +31,22 @@ _EXAMPLE = (
     "id: 42\nevent: connector.status\n"
     'data: {"station_id":"CP-1","evse":1,"connector":1,"status":"Charging","error":null}\n\n'
 )
+
+# For `itemSchema`, which is OpenAPI 3.2's: 3.1 has no words for the parts of a stream.
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "The number; none: it passes."},
+        "event": {"type": "string", "enum": list(KINDS)},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "The changed members of what it is about.",
+        },
+        "retry": {"type": "integer"},
+    },
+}
 
 Kind = Literal[Followed, OnRequest]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9*_=:+|@.-]{1,48}$")]
@@ -68,7 +84,9 @@ def _broadcaster(request: Request) -> Broadcaster:
     responses={
         200: {
             "description": "Server-sent events for as long as both sides like",
-            "content": {event_stream.MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            "content": {
+                event_stream.MEDIA_TYPE: {"itemSchema": _EVENT, "example": _EXAMPLE},
+            },
         },
         **problems("invalid", "busy", "unavailable"),
     },

@@ -28,6 +28,7 @@ OnRequest = Literal[
 ]
 """What is told to those who ask for it."""
 FOLLOWED: tuple[str, ...] = get_args(Followed)
+KINDS: tuple[str, ...] = (*FOLLOWED, *get_args(OnRequest))
 
 
 class LoggedEvent(Struct, frozen=True):

@@ -27,8 +27,8 @@ async def test_events_come_as_they_are_committed(tmp_path: Path):
         await stream.until(lambda reader: reader.last_id)
         for number in range(1, 4):
             await written(server.storage, [status(number)])
-            reader = await stream.until(lambda reader, so_many=number: len(reader.events) == so_many)
-    assert reader.numbers() == [1, 2, 3]
+            await stream.until(lambda reader, so_many=number: len(reader.events) == so_many)
+    assert stream.reader.numbers() == [1, 2, 3]
 
 
 async def test_a_stream_is_resumed_over_a_restart_without_gaps_and_doubles(tmp_path: Path):

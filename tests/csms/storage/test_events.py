@@ -84,11 +84,10 @@ def test_old_lines_are_deleted_and_the_newest_number_stays_known(engine: SqliteE
     old = but(EVENT, at_us=NOW_US - 90 * DAY_US - 1)
 
     async def story(storage: SqliteStorage) -> None:
-        for _ in range(200):
-            await storage.write(but(STATION, station_id="CP-2"))
+        lines = await storage.events_after(0)
+        while len(lines) > 1:  # deleted between commits
+            await storage.write(STATION)
             lines = await storage.events_after(0)
-            if len(lines) == 1:
-                break
         assert [line.number for line in lines] == [3]
         assert await storage.newest_event() == 3
         await storage.write(EVENT)
