@@ -109,6 +109,8 @@ class Broadcaster:
                 await self._advance()
             except StorageError as error:
                 _log.error("events.unreadable", problem=str(error))
+            except Exception:  # noqa: BLE001 - what can't be shown must not end the server
+                _log.exception("events.failed")
             await asyncio.sleep(self.options.spacing_s)
 
     def close(self) -> None:
@@ -122,6 +124,8 @@ class Broadcaster:
         found = False
         while self._begun and await self._read_lines():
             found = True
+        if found:
+            self._notify()
         self._readings.tell(told)
         asked = self._readings.unknown()
         if asked:
@@ -133,8 +137,6 @@ class Broadcaster:
         readings_changed = self._readings.refresh(version, now_s)
         if self._states.refresh(version, now_s) or readings_changed:
             self.version = version
-            found = True
-        if found:
             self._notify()
 
     async def _read_lines(self) -> bool:
@@ -249,7 +251,11 @@ class Follower:
             self._position = self._newest
         while not source.closed:
             changed = source.changed
-            lines = await source.lines_after(self._position)
+            try:
+                lines = await source.lines_after(self._position)
+            except StorageError as error:
+                _log.error("events.unreadable", problem=str(error))
+                break
             texts = self._texts(lines) if lines else self._passing()
             for chunk in _chunks(texts):
                 yield chunk
@@ -258,15 +264,14 @@ class Follower:
                 continue
             now_s = source.clock.machine_s()
             if now_s >= ends_s:
-                yield messages.RESUME
-                return
+                break
             if now_s - spoke_s >= options.keep_alive_s:
                 yield self._keep_alive()
                 spoke_s = now_s
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(spoke_s + options.keep_alive_s, ends_s) - now_s):
                     await changed.wait()
-        yield messages.SERVER_STOPS
+        yield messages.SERVER_STOPS if source.closed else messages.RESUME
 
     def _texts(self, lines: Iterable[Message]) -> Iterator[bytes]:
         for line in lines:

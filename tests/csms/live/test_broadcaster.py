@@ -14,7 +14,8 @@ from csms.domain.logged import LoggedEvent
 from csms.domain.records import EventRecorded
 from csms.live import broadcaster
 from csms.ports import EventLog
-from tests.csms.live.world import DEADLINE_S, QUICK, LiveWorld, live, status
+from csms.usecases.balancing.view import SiteState
+from tests.csms.live.world import DEADLINE_S, LATER_US, QUICK, LiveWorld, live, status
 from tests.csms.storage.engines import SqliteEngine
 
 pytestmark = pytest.mark.anyio
@@ -155,8 +156,8 @@ async def test_who_wants_less_gets_less(
         status(1, station="CP-1"),
         status(2, station="CP-1", site="depot"),
         status(3, station="CP-2", site="depot"),
-        EventRecorded("alarm", None, "garage", 4, b"{}"),
-        EventRecorded("station.booted", "CP-1", None, 5, b"{}"),
+        EventRecorded("alarm", None, "garage", LATER_US, b"{}"),
+        EventRecorded("station.booted", "CP-1", None, LATER_US, b"{}"),
     )
     async with world.reading(after=0, **wanted) as stream:
         reader = await stream.until(lambda reader: len(reader.events) == len(expected))
@@ -235,11 +236,41 @@ async def test_it_goes_on_after_the_store_could_not_be_read(world: LiveWorld):
     assert log.failures == 0
 
 
+async def test_a_stream_ends_where_what_it_missed_cannot_be_read(world: LiveWorld):
+    await world.write(status(1))
+    async with world.reading() as _, world.reading(after=0) as stream:
+        world.events._log = Interrupted(world.storage, failures=10**9)
+        reader = await stream.to_the_end()
+    assert reader.comments == ["follow again from here"]
+    assert reader.last_id == "0"
+
+
+class Broken:
+    """A site that can't be shown."""
+
+    steps = 1
+    trouble = None
+
+    def state(self) -> SiteState:
+        raise ZeroDivisionError("a fault of ours")
+
+
+async def test_a_site_that_cannot_be_shown_keeps_no_event_back(world: LiveWorld):
+    world.sites["depot"] = Broken()
+    async with world.reading() as stream:
+        for number in range(1, 4):
+            world.events._states._looked_s = float("-inf")  # it is looked at each time
+            await world.write(status(number))
+            await stream.until(lambda reader, so_many=number: len(reader.events) == so_many)
+    assert stream.reader.numbers() == [1, 2, 3]
+
+
 async def test_lines_of_another_process_come_too(world: LiveWorld, tmp_path: Path):
     async with world.reading() as stream:
         await stream.until(lambda reader: reader.last_id)
         SqliteEngine(tmp_path).execute(
-            "INSERT INTO events (kind, station_id, site_id, at_us, data) VALUES ('alarm', NULL, NULL, 1, ?)",
+            "INSERT INTO events (kind, station_id, site_id, at_us, data) VALUES ('alarm', NULL, NULL, ?, ?)",
+            LATER_US,
             b"{}",
         )
         reader = await stream.until(lambda reader: reader.events)

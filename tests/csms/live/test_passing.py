@@ -17,7 +17,7 @@ from csms.live.messages import Wanted
 from csms.live.readings import SPACING_S, TRANSACTIONS_MAX, Readings
 from csms.live.site_states import SiteStates
 from csms.usecases.balancing.view import EvseView, NodeView, ReasonView, SiteState
-from tests.csms.live.world import LiveWorld, Reader, live
+from tests.csms.live.world import LATER_US, LiveWorld, Reader, live
 from tests.csms.storage.some_records import CLOSED, OPENED, SAMPLE, STATION, TOKEN_SEEN, but
 
 NOBODY_CHARGES: dict[str, Any] = {
@@ -311,7 +311,7 @@ async def test_readings_come_between_the_events_and_never_before_their_start(wor
     await world.write(STATION, TOKEN_SEEN)
     async with world.reading() as stream:
         await stream.until(lambda reader: reader.last_id)
-        started = {"kind": "transaction.started", "station_id": "CP-1", "site_id": None, "at_us": 1}
+        started = {"kind": "transaction.started", "station_id": "CP-1", "site_id": None, "at_us": LATER_US}
         reading = sample(1500.0)
         unit = [OPENED, reading, EventRecorded(**started, data=b'{"id": "tx-1"}')]
         world.storage.submit(unit, lambda _: world.events.tell(unit))

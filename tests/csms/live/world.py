@@ -145,7 +145,11 @@ async def live(
         await storage.close()
 
 
+LATER_US = 4_000_000_000_000_000
+"""Events of this time are not old before the tests are."""
+
+
 def status(number: int, *, station: str = "CP-1", site: str | None = None, size: int = 0) -> EventRecorded:
     """Return an event that says which one it is."""
     data = json.dumps({"station_id": station, "evse": number, "info": "x" * size}).encode()
-    return EventRecorded("connector.status", station, site, 1_750_000_000_000_000 + number, data)
+    return EventRecorded("connector.status", station, site, LATER_US + number, data)
