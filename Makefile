@@ -8,8 +8,8 @@ PYTHONS := 3.11 3.12 3.13
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-all lint format check-types check-imports unit bench bench-balancer soak lock clean \
-    programs
+.PHONY: help setup demo test test-all lint format check-types check-imports unit bench bench-balancer soak openapi lock \
+    clean programs
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench-balancer: $(VENV)/.main ## CPU time of the allocation at 54 to 10,000 EVSE
 	@$(BIN)/python -m benchmarks.balancer
 
 # --- keeping house
+
+openapi: $(VENV)/.main ## write docs/openapi.json, the API's description, from the code
+	@$(BIN)/python tools/openapi_document.py
 
 lock: $(VENV)/.test ## pin the requirements of pyproject.toml anew (UPGRADE=1: the newest that fit)
 	@tools/lock $(BIN)/python $(if $(UPGRADE),--upgrade)

@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import structlog
 
 from csms.api import Resources, build
+from csms.api.events import site_state
 from csms.clock import SystemClock
 from csms.domain.errors import ConfigurationError, StorageError
 from csms.domain.station import MessageLogPolicy, StationIdentity
@@ -23,8 +24,9 @@ from csms.gateway.socket import SocketLimits
 from csms.gateway.wheel import TimerWheel
 from csms.http.security import Security
 from csms.http.server import HttpServer
+from csms.live import Broadcaster, BroadcasterOptions, FanOut
 from csms.ocpp import v16, v201
-from csms.ports import Clock, Connections, Policy
+from csms.ports import Clock, Connections, Feed, Policy
 from csms.settings import Settings
 from csms.sites import Sites, SitesOptions
 from csms.storage import (
@@ -69,9 +71,10 @@ async def serve(settings: Settings) -> int:
     ):
         wheel = TimerWheel(clock.machine_s)
         sites = _sites(settings, clock, storage)
-        gateway = _gateway(settings, clock, storage, secret, wheel, sites)
+        events = _events(settings, clock, storage, sites)
+        gateway = _gateway(settings, clock, storage, secret, wheel, sites, FanOut(sites, events))
         resources = _resources(clock, storage, sites, gateway.directory)
-        http = _bind_http(settings, clock, storage, sites, resources)
+        http = _bind_http(settings, clock, storage, sites, resources, events)
         # Whatever ends the server, who writes ends before the store.
         ending.push_async_callback(sites.stop)
         await sites.start(gateway.directory)
@@ -83,6 +86,7 @@ async def serve(settings: Settings) -> int:
             ) from error
         async with asyncio.TaskGroup() as tasks:
             timers = tasks.create_task(wheel.run())
+            telling = tasks.create_task(events.run())
             background = [
                 tasks.create_task(_every(REFRESH_S, storage.refresh_tokens)),
                 tasks.create_task(_every(REFRESH_S, sites.refresh)),
@@ -98,7 +102,10 @@ async def serve(settings: Settings) -> int:
             await sites.stop()
             gateway.flush_seen()
             await gateway.drain(settings.drain_timeout_s)
+            # Not before: who follows comes back at once, and must then find the next server.
+            events.close()
             http.stop()
+            telling.cancel()
             timers.cancel()
     _log.info("server.stopped")
     return 0
@@ -116,6 +123,7 @@ async def opened_storage(
     options = StoreOptions(
         samples_keep_days=settings.samples_retention_days,
         decisions_keep_days=settings.decisions_retention_days,
+        events_keep_days=settings.events_retention_days,
         message_log=MessageLogLimits(
             keep_days=settings.message_log_days, file_bytes=settings.message_log_bytes
         ),
@@ -148,8 +156,19 @@ def _sites(settings: Settings, clock: Clock, storage: SqliteStorage) -> Sites:
     return Sites(storage=storage, clock=clock, new_id=_new_id, options=SitesOptions(loop=loop))
 
 
+def _events(settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites) -> Broadcaster:
+    options = BroadcasterOptions(followers_max=settings.events_clients_max)
+    return Broadcaster(log=storage, clock=clock, sites=sites.tasks, show_site=site_state, options=options)
+
+
 def _gateway(
-    settings: Settings, clock: Clock, storage: SqliteStorage, secret: bytes, wheel: TimerWheel, sites: Sites
+    settings: Settings,
+    clock: Clock,
+    storage: SqliteStorage,
+    secret: bytes,
+    wheel: TimerWheel,
+    sites: Sites,
+    feed: Feed,
 ) -> Gateway:
     services = Services(
         clock=clock,
@@ -164,7 +183,8 @@ def _gateway(
         token_hmac=lambda uid, kind: token_hmac(secret, uid, kind),
         new_id=_new_id,
         next_ocpp_id=storage.next_ocpp_id,
-        feed=sites,
+        feed=feed,
+        prepare=sites.prepare,
         start_gate=sites.start_gate,
         call_timeout_s=settings.call_timeout_s,
         start_gate_timeout_s=settings.start_gate_timeout_s,
@@ -211,13 +231,19 @@ def _resources(clock: Clock, storage: SqliteStorage, sites: Sites, connections: 
 
 
 def _bind_http(
-    settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites, resources: Resources
+    settings: Settings,
+    clock: Clock,
+    storage: SqliteStorage,
+    sites: Sites,
+    resources: Resources,
+    events: Broadcaster,
 ) -> HttpServer:
     token = settings.api_token
     application = build(
         not_ready=storage.healthy,
         sites=sites,
         resources=resources,
+        events=events,
         security=Security.of(
             api_token=None if token is None else token.get_secret_value(),
             allowed_hosts=settings.http_allowed_hosts,

@@ -11,6 +11,7 @@ from csms.domain.answers import StationAnswer
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import ConfigurationTouched, OrderOutcome, ProfilesTouched, StationOrder
 from csms.domain.history import LoggedMessage, SampleEntry, TransactionEntry, TransactionQuery, Wishes
+from csms.domain.logged import LoggedEvent, MeterStart
 from csms.domain.records import CapSaved, Record
 from csms.domain.register import (
     EvseLimit,
@@ -242,10 +243,6 @@ class Feed(Protocol):
         """Take news, on the event loop; never waits and never raises."""
         ...
 
-    async def prepare(self, touched: ProfilesTouched) -> None:
-        """Take such news, and return when what follows from them is durable. Raises `Busy` where that takes too long."""
-        ...
-
 
 class SiteStore(Protocol):
     """What the balancing reads back; it writes records like everybody else."""
@@ -286,6 +283,26 @@ class SiteStore(Protocol):
 
     async def decisions(self, site_id: str, *, after: int = 0, limit: int = 1000) -> list[LoggedDecision]:
         """Return lines of the decision log with numbers above `after`, the oldest first."""
+        ...
+
+
+class EventLog(Protocol):
+    """The durable events, numbered from 1 without gaps in the order of their commits; old ones are deleted."""
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop after each commit; it never waits and never raises."""
+        ...
+
+    async def newest_event(self) -> int:
+        """Return the number of the newest line, which is never deleted; 0 before the first."""
+        ...
+
+    async def events_after(self, number: int) -> list[LoggedEvent]:
+        """Return the first lines above `number`, a bounded part; none: there are no more yet."""
+        ...
+
+    async def meter_starts(self, transaction_ids: Collection[str]) -> dict[str, MeterStart]:
+        """Return how these transactions began, by id; at most some hundred at once."""
         ...
 
 

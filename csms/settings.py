@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     """Meter samples older than this are deleted."""
     decisions_retention_days: Days = 30
     """Lines of the sites' decision logs older than this are deleted."""
+    events_retention_days: Days = 90
+    """Events (what `GET /api/v1/events` tells) older than this are deleted."""
+    events_clients_max: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """So many clients may follow events at once."""
 
     log_format: Literal["json", "console", "auto"] = "auto"
     """`auto` is console on a terminal and JSON elsewhere."""

@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
+from csms.api import events as event_routes
 from csms.api import sites as site_routes
 from csms.api import stations, tokens, transactions
 from csms.api.resources import Resources
 from csms.http import openapi, server
 from csms.http.security import Security
+from csms.live import Broadcaster
 from csms.sites import Sites
 
-_ROUTES = (site_routes, stations, tokens, transactions)
+_ROUTES = (site_routes, stations, tokens, transactions, event_routes)
 """The modules of the API; each has a `router`, and says in `TAKEN` and `GIVEN` what its bodies are."""
 
 
@@ -22,6 +24,7 @@ def build(
     not_ready: Callable[[], str | None],
     sites: Sites,
     resources: Resources,
+    events: Broadcaster,
     security: Security,
     machine_s: Callable[[], float],
 ) -> FastAPI:
@@ -34,6 +37,7 @@ def build(
     app.state.stations = resources.stations
     app.state.tokens = resources.tokens
     app.state.transactions = resources.transactions
+    app.state.events = events
     for routes in _ROUTES:
         app.include_router(routes.router)
     openapi.install(

@@ -126,7 +126,7 @@ class Commands:
             return self._queue(command, payload, touches, held=held)
         queued = False
         try:
-            await self._services.feed.prepare(self._touched(command, EffectStage.LEAVING, profiles))
+            await self._services.prepare(self._touched(command, EffectStage.LEAVING, profiles))
             done = self._queue(command, payload, touches, held=held)
             queued = True
         finally:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 from msgspec import Struct
 
+from csms.domain.control import ProfilesTouched
 from csms.domain.token import Token
 from csms.gateway.wheel import TimerWheel
 from csms.ports import Clock, Feed, MessageLog, Policy, Storage
@@ -18,6 +19,10 @@ _log = structlog.get_logger(__name__)
 
 async def _open(station_id: str) -> bool:  # noqa: ARG001 - a gate that nobody keeps
     return True
+
+
+async def _prepared(touched: ProfilesTouched) -> None:
+    pass
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -39,6 +44,12 @@ class Services(Struct, frozen=True, kw_only=True):
     """Wait until a session may start at a gated station; False: it may not. Cancelled when nobody waits any more."""
     start_gate_timeout_s: float = 20.0
     """How long somebody waits there for room before he is told to try again; machine seconds."""
+
+    prepare: Callable[[ProfilesTouched], Awaitable[None]] = _prepared
+    """Tell the balancing what a call is about to do to profiles, and wait until what follows from it is durable.
+
+    Raises `Busy` where that takes too long.
+    """
 
     async def has_room(self, station_id: str, *, at_most_s: float = math.inf) -> bool:
         """Wait for the room to start at a gated station; False where there is none in time (machine seconds)."""

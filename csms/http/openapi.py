@@ -18,6 +18,7 @@ _EVERYWHERE = ("bad-request", "unauthorized", "foreign-origin", "unknown-host", 
 HEADERS = {
     "If-Match": "Only if it is at this `ETag` (`*`: if it exists); 412 otherwise.",
     "If-None-Match": "Only if it is not at this `ETag` (`*`: if there is none).",
+    "Last-Event-ID": "The `id` of the last event that came: it goes on with the next one.",
     "Idempotency-Key": "A text of your own, of at most 255 characters: the same request with it is done once.",
 }
 """What headers mean wherever an operation heeds them."""

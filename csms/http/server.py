@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Generator
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from csms import __version__
-from csms.http import health, openapi, problems
+from csms.http import docs, event_stream, health, openapi, problems
 from csms.http.boundary import Boundary
 from csms.http.heads import Heads
 from csms.http.idempotency import Idempotency
@@ -32,7 +33,11 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """Answers what is no HTTP as problem+json too."""
+    """Answers what is no HTTP as problem+json too, and lets a request break its connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, event_stream.ABORT: transport.abort}
 
     def send_400_response(self, msg: str) -> None:
         cycle = cast("RequestResponseCycle | None", self.cycle)
@@ -69,6 +74,7 @@ def build(
     )
     problems.install(app)
     app.include_router(health.router(not_ready))
+    docs.install(app, OPENAPI_PATH)
     app.include_router(problems.router, responses=openapi.problems("not-found"))
     return app
 

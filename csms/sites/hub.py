@@ -138,13 +138,16 @@ class Sites:
                 if task is not own:  # a station that left it counts there while its car stays
                     task.tell(ends)
 
+    # --- csms.gateway.services.Services.prepare and .start_gate
+
     async def prepare(self, touched: ProfilesTouched) -> None:
-        """See `csms.ports.Feed.prepare`; a station of no site needs nothing."""
+        """Take what a call is about to do to profiles, and wait until what follows is durable; raises `Busy`.
+
+        A station of no site needs nothing.
+        """
         task = self._of_station.get(touched.station_id.lower())
         if task is not None:
             await task.prepare(touched)
-
-    # --- csms.gateway.services.Services.start_gate
 
     async def start_gate(self, station_id: str) -> bool:
         """Wait until a session may start at a station; at one of no site it may at once."""

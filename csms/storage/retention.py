@@ -24,8 +24,10 @@ class Sweep:
     behind them. No index on the time is needed.
     """
 
-    def __init__(self, table: str, time_column: str, keep_us: int) -> None:
+    def __init__(self, table: str, time_column: str, keep_us: int, *, keep_newest: bool = False) -> None:
+        """Delete what is older than `keep_us`; `keep_newest` spares the last row, so that its number stays known."""
         self._table = table
+        self._newest = f"(SELECT max(number) - 1 FROM {table})" if keep_newest else "?2"  # noqa: S608
         self._time = time_column
         self._keep_us = keep_us
         self._after = 0
@@ -42,7 +44,8 @@ class Sweep:
             return False
         last = rows[-1][0]
         connection.execute(
-            f"DELETE FROM {self._table} WHERE number > ? AND number <= ? AND {self._time} < ?",  # noqa: S608
+            f"DELETE FROM {self._table} WHERE number > ?1 AND number <= min(?2, {self._newest}) "  # noqa: S608
+            f"AND {self._time} < ?3",
             (self._after, last, oldest_kept_us),
         )
         self._after = last

@@ -37,6 +37,7 @@ class StoreOptions(Struct, frozen=True, kw_only=True):
 
     samples_keep_days: int = 90
     decisions_keep_days: int = 30
+    events_keep_days: int = 90
     message_log: MessageLogLimits = field(default_factory=MessageLogLimits)
     writer: WriterLimits = field(default_factory=WriterLimits)
     busy_s: float = BUSY_S
@@ -77,6 +78,7 @@ async def open_storage(
             Sweep("samples", "received_at_us", options.samples_keep_days * DAY_US),
             Sweep("transaction_events", "received_at_us", options.samples_keep_days * DAY_US),
             Sweep("decisions", "at_us", options.decisions_keep_days * DAY_US),
+            Sweep("events", "at_us", options.events_keep_days * DAY_US, keep_newest=True),
         )
         chores = (message_log, Retention(committer.connection, clock, sweeps))
     writer = Writer(committer, chores=chores, tokens_changed=tokens.apply, limits=options.writer)

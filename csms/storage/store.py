@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -15,12 +15,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.domain.errors import StorageError
 from csms.domain.events import ReportedVariable
+from csms.domain.logged import LoggedEvent, MeterStart
 from csms.domain.records import CapSaved
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
 from csms.domain.station import StationIdentity, StationState
 from csms.domain.token import Token
 from csms.ports import Clock, Found, StoreLookup, TokenByHmac
-from csms.storage import ocpp_ids, queries, site_queries
+from csms.storage import event_queries, ocpp_ids, queries, site_queries
 from csms.storage.history import History
 from csms.storage.messages import SqliteMessageLog
 from csms.storage.ocpp_ids import OcppIds
@@ -46,7 +47,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 
 
 class Store(Register):
-    """Implements `csms.ports.Storage`, `csms.ports.SiteStore` and `csms.ports.Register`."""
+    """Implements `csms.ports.Storage`, `SiteStore`, `EventLog` and `Register`."""
 
     def __init__(self, parts: Parts, *, clock: Clock, secret: bytes) -> None:
         super().__init__(reads=parts.reads, write=self.write, clock=clock, secret=secret)
@@ -160,6 +161,24 @@ class Store(Register):
     async def decisions(self, site_id: str, *, after: int = 0, limit: int = 1000) -> list[LoggedDecision]:
         """See `csms.ports.SiteStore.decisions`."""
         return await self._reads.run(lambda rows: site_queries.decisions(rows, site_id, after, limit))
+
+    # --- csms.ports.EventLog
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """See `csms.ports.EventLog.on_commit`."""
+        self._writer.on_commit(listener)
+
+    async def newest_event(self) -> int:
+        """See `csms.ports.EventLog.newest_event`."""
+        return await self._reads.run(event_queries.newest)
+
+    async def events_after(self, number: int) -> list[LoggedEvent]:
+        """See `csms.ports.EventLog.events_after`."""
+        return await self._reads.run(lambda rows: event_queries.lines_after(rows, number))
+
+    async def meter_starts(self, transaction_ids: Collection[str]) -> dict[str, MeterStart]:
+        """See `csms.ports.EventLog.meter_starts`."""
+        return await self._reads.run(lambda rows: event_queries.meter_starts(rows, transaction_ids))
 
     # --- tokens and ids
 

@@ -97,6 +97,7 @@ class Writer:
         self._dead = False
         self._settlers: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._relieved: list[Callable[[], None]] = []
+        self._commit_listeners: list[Callable[[], None]] = []
         self._thread_over = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -127,6 +128,10 @@ class Writer:
             self._relieved.append(callback)
         else:
             self._loop.call_soon(callback)
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop after each commit, when its units have been told."""
+        self._commit_listeners.append(listener)
 
     async def settled(self) -> None:
         """Wait until every unit submitted so far is committed or has failed, and was told so."""
@@ -161,6 +166,8 @@ class Writer:
             self._weight -= 1 + len(records)
             _tell(done, error)
         self._finished += len(batch)
+        for listener in self._commit_listeners:
+            listener()
         while self._settlers and self._settlers[0][0] <= self._finished:
             future = self._settlers.popleft()[1]
             if not future.done():

@@ -30,6 +30,7 @@ CATCHES_ALL = {
     "csms/gateway/connection.py": 3,  # a fault of ours in one message, or of the store for one station
     "csms/gateway/server.py": 1,  # the store failed while a station was let in
     "csms/gateway/wheel.py": 1,  # one connection's timer must not stop the others'
+    "csms/live/broadcaster.py": 1,  # what can't be shown must not end the server
     "csms/logs.py": 1,  # a library's faulty log call must not break what it was doing
     "csms/storage/writer.py": 2,  # one listener must not keep the others from hearing; a dying thread tells
 }

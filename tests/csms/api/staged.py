@@ -15,7 +15,7 @@ from csms.clock import SystemClock
 from csms.http.security import Security
 from csms.sites import Sites, SitesOptions
 from csms.usecases.balancing.loop import SiteLoop
-from tests.csms.api.world import ADDRESS, NobodyConnected, World, resources
+from tests.csms.api.world import ADDRESS, NobodyConnected, World, brief_events, resources
 from tests.csms.storage.engines import SqliteEngine
 
 HOUR_US = 3_600_000_000
@@ -87,6 +87,7 @@ async def staged(folder: Path, make_loop: Any = SiteLoop) -> AsyncIterator[Stage
         not_ready=storage.healthy,
         sites=sites,
         resources=resources(storage, sites, clock),
+        events=brief_events(storage, clock, sites),
         security=Security(),
         machine_s=clock.machine_s,
     )

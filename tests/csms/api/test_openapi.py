@@ -12,6 +12,7 @@ from csms.api import Resources, build
 from csms.api.site_bodies import SITE_EXAMPLE
 from csms.http.problems import KINDS
 from csms.http.security import Security
+from tests.architecture.tree import ROOT
 from tests.csms.api.world import SITES, World, site
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,12 @@ def document() -> dict[str, Any]:
     nobody: Any = None
     nothing = Resources(stations=nobody, tokens=nobody, transactions=nobody)
     app = build(
-        not_ready=lambda: None, sites=nobody, resources=nothing, security=Security(), machine_s=lambda: 0.0
+        not_ready=lambda: None,
+        sites=nobody,
+        resources=nothing,
+        events=nobody,
+        security=Security(),
+        machine_s=lambda: 0.0,
     )
     return json.loads(json.dumps(app.openapi(), allow_nan=False))
 
@@ -48,6 +54,10 @@ def schema_of(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 async def test_it_is_served(world: World, document: dict[str, Any]):
     assert (await world.http.get("/api/openapi.json")).json() == document
+
+
+def test_it_is_kept_in_the_documents(document: dict[str, Any]):
+    assert json.loads((ROOT / "docs/openapi.json").read_text("utf-8")) == document, "make openapi"
 
 
 def test_it_is_openapi_3_1(document: dict[str, Any]):

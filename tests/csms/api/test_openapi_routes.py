@@ -114,6 +114,7 @@ async def test_successes_are_as_described(world: World, document: dict[str, Any]
         ("DELETE", token, {}, 204),
         ("DELETE", station, {}, 204),
         ("GET", "/problems/{kind}", {}, 200),
+        ("GET", "/api/v1/events", {}, 200),
         ("GET", "/healthz/live", {}, 200),
         ("GET", "/healthz/ready", {}, 200),
     ]

@@ -13,6 +13,7 @@ import httpx
 from fastapi import FastAPI
 
 from csms.api import Resources, build
+from csms.api.events import site_state
 from csms.clock import SystemClock
 from csms.domain.commands import CommandResult, Priority, RawCommand
 from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
@@ -20,6 +21,7 @@ from csms.domain.records import TransactionOpened
 from csms.domain.register import NewToken
 from csms.domain.station import StationIdentity
 from csms.http.security import Security
+from csms.live import Broadcaster, BroadcasterOptions
 from csms.ports import Clock, Connections
 from csms.sites import Sites, SitesOptions
 from csms.storage import SqliteStorage, registering
@@ -169,6 +171,15 @@ class World:
         raise AssertionError(f"it stays {node}")
 
 
+def brief_events(storage: SqliteStorage, clock: Clock, sites: Sites) -> Broadcaster:
+    """Return events whose streams end when nothing more is to be sent at once.
+
+    Without sockets an answer comes whole or not at all.
+    """
+    options = BroadcasterOptions(stream_s=0.0)
+    return Broadcaster(log=storage, clock=clock, sites=sites.tasks, show_site=site_state, options=options)
+
+
 @contextlib.asynccontextmanager
 async def opened(
     folder: Path,
@@ -184,10 +195,12 @@ async def opened(
     storage = await engine.open()
     sites = Sites(storage=storage, clock=clock, new_id=lambda: uuid.uuid4().hex, options=SitesOptions())
     await sites.start(NobodyConnected())
+    events = brief_events(storage, clock, sites)
     app = build(
         not_ready=storage.healthy,
         sites=sites,
         resources=resources(storage, sites, clock, connections),
+        events=events,
         security=security or Security(),
         machine_s=clock.machine_s,
     )

@@ -167,6 +167,7 @@ class Bench:
                 new_id=lambda: f"id-{next(numbers)}",
                 next_ocpp_id=lambda: next(numbers),
                 feed=self.feed,
+                prepare=self.feed.prepare,
                 start_gate=lambda _station_id: asked(self.starts),
                 start_gate_timeout_s=patience_s,
             ),

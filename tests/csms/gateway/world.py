@@ -121,6 +121,7 @@ class Site:
                 new_id=lambda: f"id-{next(numbers)}",
                 next_ocpp_id=self.storage.next_ocpp_id,
                 feed=self.feed,
+                prepare=self.feed.prepare,
             ),
             dialects={dialect.subprotocol: dialect for dialect in (v201.DIALECT, v16.DIALECT)},
             key_matches=lambda identity, key: station_key_matches(SECRET, identity, key),

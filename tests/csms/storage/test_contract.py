@@ -82,12 +82,12 @@ def test_what_was_answered_can_be_read_at_once_by_anybody(engine: SqliteEngine):
 
 
 def test_events_are_numbered_in_the_order_of_their_submission(engine: SqliteEngine):
-    engine.write(*(but(EVENT, at_us=number) for number in range(200)))
-    engine.write(*(but(EVENT, at_us=number) for number in range(200, 300)))
+    engine.write(*(but(EVENT, at_us=NOW_US + number) for number in range(200)))
+    engine.write(*(but(EVENT, at_us=NOW_US + number) for number in range(200, 300)))
 
     rows = engine.rows("SELECT number, at_us FROM events ORDER BY number")
 
-    assert [row["at_us"] for row in rows] == list(range(300))
+    assert [row["at_us"] - NOW_US for row in rows] == list(range(300))
 
 
 def test_an_event_number_is_not_used_again_when_its_event_is_gone(engine: SqliteEngine):
