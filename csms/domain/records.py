@@ -196,6 +196,7 @@ class CommandRecorded(Struct, frozen=True, gc=False):
     created_at_us: int
     sent_at_us: int | None
     final_at_us: int | None
+    warning: str | None = None
 
 
 class SiteSaved(Struct, frozen=True, gc=False):
