@@ -9,7 +9,14 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from csms.domain.commands import CommandError, CommandResult, CommandState, Priority, RawCommand
+from csms.domain.commands import (
+    CommandError,
+    CommandResult,
+    CommandState,
+    Priority,
+    RawCommand,
+    ShapedCommand,
+)
 from csms.domain.control import (
     ClearOwnProfiles,
     EffectStage,
@@ -25,10 +32,12 @@ from csms.domain.control import (
 )
 from csms.domain.errors import HeadroomError
 from csms.domain.records import CommandRecorded
+from csms.domain.remote_control import StationCommand
 from csms.domain.station import StationIdentity
 from csms.gateway.services import Services, log_failure
 from csms.ocpp.dialect import Dialect
 from csms.ocpp.rpc.peer import CallDone, Peer
+from csms.usecases import remote_control
 
 _log = structlog.get_logger(__name__)
 
@@ -57,6 +66,8 @@ class _OpenCommand(Struct, kw_only=True):
     command: RawCommand
     done: asyncio.Future[CommandResult]
     created_at_us: int
+    told: bool
+    """Whether those who follow the events hear of it: what operators ask. Orders change by the second."""
     effects: tuple[ProfileEffect, ...] = ()
     sent_at_us: int | None = None
 
@@ -75,13 +86,18 @@ class Commands:
         self._open: dict[int, _OpenCommand] = {}
         self._next_deadline_s: float | None = None
 
+    def shape(self, command: StationCommand) -> ShapedCommand:
+        """Return what an operator asks as a call. Raises `Invalid`, and `QueueFull` where no more may wait."""
+        shaped = self._dialect.shape_command(command)
+        self._peer.check_room()
+        return shaped
+
     async def call(self, command: RawCommand) -> CommandResult:
         """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then."""
         payload = self._dialect.check_call(command.action, command.payload)
         now_us = self._services.clock.now_us()
-        return await self._queue(
-            command, payload, self._dialect.profile_effects(command.action, payload, now_us)
-        )
+        effects = self._dialect.profile_effects(command.action, payload, now_us)
+        return await self._queue(command, payload, effects, told=True)
 
     async def order(
         self,
@@ -105,7 +121,7 @@ class Commands:
                 expires_s=expires_s,
             )
             # What it does to profiles its sender knows.
-            result = await self._queue(command, payload, ())
+            result = await self._queue(command, payload, (), told=False)
         except HeadroomError as error:
             _log.warning("order.refused", station=self.identity.id, order=id, problem=str(error))
             return OrderOutcome(verdict=OrderVerdict.NOT_SENT, detail=str(error))
@@ -123,7 +139,7 @@ class Commands:
         return False
 
     async def _queue(
-        self, command: RawCommand, payload: bytes, effects: tuple[ProfileEffect, ...]
+        self, command: RawCommand, payload: bytes, effects: tuple[ProfileEffect, ...], *, told: bool
     ) -> CommandResult:
         handle = self._peer.call(
             command.action,
@@ -134,8 +150,13 @@ class Commands:
             expires_s=command.expires_s,
         )
         done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
+        recorded_at_us = command.recorded_at_us
         waiting = _OpenCommand(
-            command=command, done=done, created_at_us=self._services.clock.now_us(), effects=effects
+            command=command,
+            done=done,
+            created_at_us=self._services.clock.now_us() if recorded_at_us is None else recorded_at_us,
+            told=told,
+            effects=effects,
         )
         self._open[handle] = waiting
         self._record(waiting, CommandState.QUEUED)
@@ -194,6 +215,9 @@ class Commands:
             self._services.feed.tell((touched,))
 
     def _record(self, of: _OpenCommand, state: CommandState, result: CommandResult | None = None) -> None:
+        if state is CommandState.QUEUED and of.command.recorded_at_us is not None:
+            return  # whoever asks has recorded it
+        now_us = self._services.clock.now_us()
         record = CommandRecorded(
             id=of.command.id,
             station_id=self.identity.id,
@@ -206,9 +230,11 @@ class Commands:
             error=_error_json(result.error) if result and result.error else None,
             created_at_us=of.created_at_us,
             sent_at_us=of.sent_at_us,
-            final_at_us=self._services.clock.now_us() if state.final else None,
+            final_at_us=now_us if state.final else None,
+            warning=of.command.warning,
         )
-        self._services.storage.submit((record,), log_failure)
+        records = remote_control.told(record, now_us) if of.told else (record,)
+        self._services.storage.submit(records, log_failure)
 
 
 def _error_json(error: CommandError) -> str:

@@ -62,7 +62,7 @@ def _signed_value(value: r.SignedValueRecorded) -> tuple[Any, ...]:
 
 
 def _command(command: r.CommandRecorded) -> tuple[Any, ...]:
-    # What was sent and answered may hold tokens, keys and certificates; who asked has the answer as it came.
+    # What was sent and answered may hold tokens, keys and certificates; nobody needs them afterwards.
     fields = asdict(command)
     for name in ("request", "response"):
         if fields[name] is not None:

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from csms.domain.commands import StoredCommand
 from csms.domain.errors import Invalid, NotFound, RecordRefused, StorageError
-from csms.domain.records import CapSaved
+from csms.domain.records import AnswerKept, CapSaved
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, StoredSite
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
@@ -31,7 +32,7 @@ from csms.ports import (
     TransactionByOcppId,
     TransactionByStart,
 )
-from csms.storage import ocpp_ids, queries, registering, secrets, site_queries
+from csms.storage import ocpp_ids, queries, registering, request_queries, secrets, site_queries
 from csms.storage.messages import SqliteMessageLog
 from csms.storage.ocpp_ids import OcppIds
 from csms.storage.own_records import CommandsAbandoned, StationManaged, StoredRecord
@@ -194,6 +195,31 @@ class Store:
     async def decisions(self, site_id: str, *, after: int = 0, limit: int = 1000) -> list[LoggedDecision]:
         """See `csms.ports.SiteStore.decisions`."""
         return await self._reads.run(lambda rows: site_queries.decisions(rows, site_id, after, limit))
+
+    # --- what HTTP reads back
+
+    async def find_command(self, command_id: str) -> StoredCommand | None:
+        """Return a command as it is after everything submitted before is settled."""
+        await self.settled()
+        return await self._reads.run(lambda rows: request_queries.command(rows, command_id))
+
+    async def commands_of(
+        self, station_id: str, *, before: tuple[int, str] | None, limit: int
+    ) -> list[StoredCommand]:
+        """Return a station's commands, the newest first, from before the one that came into being then."""
+        await self.settled()
+        return await self._reads.run(
+            lambda rows: request_queries.commands_of(rows, station_id, before, limit)
+        )
+
+    async def find_answer(self, key: str) -> AnswerKept | None:
+        """Return what is kept of the request with an `Idempotency-Key`."""
+        await self.settled()
+        return await self._reads.run(lambda rows: request_queries.answer(rows, key))
+
+    async def ended_sessions(self) -> dict[str, int]:
+        """Return the logins that were ended, each with the moment from which it would be over by itself."""
+        return await self._reads.run(request_queries.ended_sessions)
 
     # --- tokens and ids
 

@@ -9,6 +9,7 @@ from csms.storage.tables.charging import SampleRow, SignedValueRow, TransactionR
 from csms.storage.tables.columns import Row
 from csms.storage.tables.happenings import CommandRow, EventRow, RawMessageRow
 from csms.storage.tables.itself import IdBlockRow, MetaRow
+from csms.storage.tables.requests import EndedSessionRow, KeptAnswerRow
 from csms.storage.tables.sites import (
     CapRow,
     DecisionRow,
@@ -27,10 +28,12 @@ __all__ = [
     "CommandRow",
     "ConnectorRow",
     "DecisionRow",
+    "EndedSessionRow",
     "EventRow",
     "ExposureRow",
     "ForeignProfileRow",
     "IdBlockRow",
+    "KeptAnswerRow",
     "MetaRow",
     "ModelFormRow",
     "PlacementRow",
