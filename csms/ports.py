@@ -205,6 +205,10 @@ class StationLink(Protocol):
         """Let a connected station know its new site."""
         ...
 
+    def manage(self, station_id: str, *, managed: bool) -> None:
+        """Let a connected station know whether the balancing steers it from now on."""
+        ...
+
     def gate(self, station_id: str, *, gated: bool) -> None:
         """Let nobody start at a station without asking the balancing, or (False) everybody; also when it comes back."""
         ...

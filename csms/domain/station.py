@@ -83,3 +83,14 @@ class StationState(Struct, kw_only=True):
     )
     """By (evse, connector); (0, 0) is the station itself."""
     transactions: dict[str, Transaction] = field(default_factory=dict[str, Transaction])
+
+    @property
+    def evses(self) -> frozenset[int]:
+        """The EVSEs whose status it has told; a station tells of each when it starts (OCPP 1.6 §4.9)."""
+        return frozenset(evse for evse, _ in self.connectors if evse != 0)
+
+    @property
+    def all_charging(self) -> bool:
+        """Whether certainly no EVSE is free for another transaction; a station that has told of none may have any."""
+        charging = {transaction.key.evse for transaction in self.transactions.values() if transaction.active}
+        return bool(self.evses) and self.evses <= charging

@@ -35,6 +35,10 @@ class ClosedBy(str, enum.Enum):
     """Another transaction began on its connector; its own end never came (it may still)."""
 
 
+Place = tuple[int, int]
+"""EVSE and connector; (0, 0) is the station itself."""
+
+
 class StartKey(Struct, frozen=True, gc=False):
     """What makes two reports of a start the same start, whatever their message ids."""
 
@@ -46,7 +50,7 @@ class StartKey(Struct, frozen=True, gc=False):
     meter_start_wh: float
 
     @property
-    def place(self) -> tuple[int, int]:
+    def place(self) -> Place:
         """EVSE and connector."""
         return self.evse, self.connector
 

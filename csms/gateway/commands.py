@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from csms.domain.commands import (
     CommandError,
@@ -34,6 +34,7 @@ from csms.domain.errors import HeadroomError
 from csms.domain.records import CommandRecorded
 from csms.domain.remote_control import StationCommand
 from csms.domain.station import StationIdentity
+from csms.gateway.remote_starts import LEAVES_WITHIN_S, RemoteStarts
 from csms.gateway.services import Services, log_failure
 from csms.ocpp.dialect import Dialect
 from csms.ocpp.rpc.peer import CallDone, Peer
@@ -52,6 +53,8 @@ _ORDER_NAMES: dict[type[StationOrder], str] = {
     WriteConfiguration: "configuration.write",
 }
 """What the API calls them among the commands."""
+_ORDERS = frozenset(_ORDER_NAMES.values())
+"""Whoever follows the events hears of what people ask; orders are many, and the site's own news."""
 
 
 class Send(Protocol):
@@ -66,8 +69,6 @@ class _OpenCommand(Struct, kw_only=True):
     command: RawCommand
     done: asyncio.Future[CommandResult]
     created_at_us: int
-    told: bool
-    """Whether those who follow the events hear of it: what operators ask. Orders change by the second."""
     effects: tuple[ProfileEffect, ...] = ()
     sent_at_us: int | None = None
 
@@ -79,6 +80,9 @@ class Commands:
         self, *, identity: StationIdentity, dialect: Dialect, peer: Peer, services: Services, send: Send
     ) -> None:
         self.identity = identity
+        self.gated = False
+        """Nobody starts there before the balancing has found room for it."""
+        self._starts = RemoteStarts(services)
         self._dialect = dialect
         self._peer = peer
         self._services = services
@@ -93,11 +97,33 @@ class Commands:
         return shaped
 
     async def call(self, command: RawCommand) -> CommandResult:
-        """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then."""
+        """Queue a command and return how it ended. Raises `Invalid` and `QueueFull`; nothing is sent then.
+
+        At a gated station a remote start waits for room before; without any in time it ends as not sent.
+        """
         payload = self._dialect.check_call(command.action, command.payload)
-        now_us = self._services.clock.now_us()
-        effects = self._dialect.profile_effects(command.action, payload, now_us)
-        return await self._queue(command, payload, effects, told=True)
+        if self.gated and command.action in self._dialect.remote_starts:
+            return await self._call_with_room(command, payload)
+        return await self._queue(command, payload, self._effects(command, payload))
+
+    async def _call_with_room(self, command: RawCommand, payload: bytes) -> CommandResult:
+        held = self._opened(command)
+        self._record(held, CommandState.QUEUED)
+        try:
+            refusal = await self._starts.refusal(self.identity.id, command)
+            if refusal is not None:
+                self._record(held, refusal.state, refusal)
+                return refusal
+            leaving = structs.replace(command, expires_s=min(command.expires_s, LEAVES_WITHIN_S))
+            done = self._queue(leaving, payload, self._effects(command, payload), held=held)
+        except BaseException:
+            # Nobody waits for it any more, or it found the queue full or the connection ending.
+            self._record(held, CommandState.NOT_SENT, CommandResult(CommandState.NOT_SENT))
+            raise
+        return await done
+
+    def _effects(self, command: RawCommand, payload: bytes) -> tuple[ProfileEffect, ...]:
+        return self._dialect.profile_effects(command.action, payload, self._services.clock.now_us())
 
     async def order(
         self,
@@ -121,7 +147,7 @@ class Commands:
                 expires_s=expires_s,
             )
             # What it does to profiles its sender knows.
-            result = await self._queue(command, payload, (), told=False)
+            result = await self._queue(command, payload, ())
         except HeadroomError as error:
             _log.warning("order.refused", station=self.identity.id, order=id, problem=str(error))
             return OrderOutcome(verdict=OrderVerdict.NOT_SENT, detail=str(error))
@@ -136,11 +162,23 @@ class Commands:
             if waiting.command.id == command_id and self._peer.cancel(handle):
                 self.done(CallDone(handle, CommandResult(CommandState.NOT_SENT)))
                 return True
-        return False
+        return self._starts.withdraw(command_id)
 
-    async def _queue(
-        self, command: RawCommand, payload: bytes, effects: tuple[ProfileEffect, ...], *, told: bool
-    ) -> CommandResult:
+    def _opened(self, command: RawCommand) -> _OpenCommand:
+        done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
+        at_us = command.recorded_at_us
+        created_at_us = self._services.clock.now_us() if at_us is None else at_us
+        return _OpenCommand(command=command, done=done, created_at_us=created_at_us)
+
+    def _queue(
+        self,
+        command: RawCommand,
+        payload: bytes,
+        effects: tuple[ProfileEffect, ...],
+        *,
+        held: _OpenCommand | None = None,
+    ) -> asyncio.Future[CommandResult]:
+        """Let a command wait for its turn; `held`: it is recorded to be queued already."""
         handle = self._peer.call(
             command.action,
             payload,
@@ -149,19 +187,13 @@ class Commands:
             timeout_s=self._timeout_s(command),
             expires_s=command.expires_s,
         )
-        done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        recorded_at_us = command.recorded_at_us
-        waiting = _OpenCommand(
-            command=command,
-            done=done,
-            created_at_us=self._services.clock.now_us() if recorded_at_us is None else recorded_at_us,
-            told=told,
-            effects=effects,
-        )
+        waiting = self._opened(command) if held is None else held
+        waiting.effects = effects
         self._open[handle] = waiting
-        self._record(waiting, CommandState.QUEUED)
+        if held is None:
+            self._record(waiting, CommandState.QUEUED)
         self.pump()
-        return await done
+        return waiting.done
 
     def _timeout_s(self, command: RawCommand) -> float:
         timeout_s = self._services.call_timeout_s if command.timeout_s is None else command.timeout_s
@@ -199,6 +231,7 @@ class Commands:
 
     def end(self) -> None:
         """Give every open command its final state: the connection is over."""
+        self._starts.end()
         for event in self._peer.disconnect():
             self.done(event)
 
@@ -233,7 +266,7 @@ class Commands:
             final_at_us=now_us if state.final else None,
             warning=of.command.warning,
         )
-        records = remote_control.told(record, now_us) if of.told else (record,)
+        records = (record,) if record.name in _ORDERS else remote_control.told(record, now_us)
         self._services.storage.submit(records, log_failure)
 
 

@@ -59,7 +59,7 @@ class Connection:
         self._services = services
         self._closed = closed
         self._state: StationState | None = None
-        self._placed = self._gated = False
+        self._placed = self._manage_told = self._gated = False
         self._peer = Peer(
             dialect.error_codes,
             version=dialect.version,
@@ -97,18 +97,26 @@ class Connection:
         if self._state is not None:
             self._state.site_id = site_id
 
+    def manage(self, *, managed: bool) -> None:
+        """Know whether the balancing steers the station from now on; calls that have left keep their time."""
+        self._manage_told = True
+        self._identify(replace(self.identity, managed=managed))
+        if self._state is not None:
+            self._state.managed = managed
+
     def gate(self, *, gated: bool) -> None:
         """Ask the balancing before anybody starts from now on, or no more (see `ports.StationLink.gate`)."""
-        self._gated = gated
+        self._gated = self._commands.gated = gated
         if self._state is not None:
             self._state.gated = gated
 
     def _adopt(self, state: StationState) -> None:
-        """Go by a loaded state; its site is newer than the handshake's and older than one told to `place`."""
+        """Go by a loaded state; it is newer than the handshake and older than what `place` and `manage` were told."""
         if self._placed:
             state.site_id = self.identity.site_id
-        else:
-            self._identify(replace(self.identity, site_id=state.site_id))
+        if self._manage_told:
+            state.managed = self.identity.managed
+        self._identify(replace(self.identity, site_id=state.site_id, managed=state.managed))
         state.gated = self._gated
         self._state = state
 

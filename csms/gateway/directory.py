@@ -93,6 +93,12 @@ class Directory:
         if connection is not None:
             connection.place(site_id)
 
+    def manage(self, station_id: str, *, managed: bool) -> None:
+        """Let a connected station know whether it is managed (`ports.StationLink`)."""
+        connection = self._by_station.get(station_id.lower())
+        if connection is not None:
+            connection.manage(managed=managed)
+
     def gate(self, station_id: str, *, gated: bool) -> None:
         """Let nobody start at a station unasked, or everybody (`ports.StationLink`)."""
         key = station_id.lower()

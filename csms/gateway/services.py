@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -39,10 +40,10 @@ class Services(Struct, frozen=True, kw_only=True):
     start_gate_timeout_s: float = 20.0
     """How long somebody waits there for room before he is told to try again; machine seconds."""
 
-    async def has_room(self, station_id: str) -> bool:
-        """Wait for the room to start at a gated station; False where there is none in time."""
+    async def has_room(self, station_id: str, *, at_most_s: float = math.inf) -> bool:
+        """Wait for the room to start at a gated station; False where there is none in time (machine seconds)."""
         try:
-            async with asyncio.timeout(self.start_gate_timeout_s):
+            async with asyncio.timeout(min(self.start_gate_timeout_s, at_most_s)):
                 return await self.start_gate(station_id)
         except TimeoutError:
             return False

@@ -33,6 +33,8 @@ class Dialect(Protocol):
 
     transaction_messages: dict[str, str]
     """The actions that are never refused, each with the `kind` of its `UnreadableReceived`."""
+    remote_starts: frozenset[str]
+    """The actions of ours that let a session begin; at a gated station they wait for room."""
 
     def decode(self, action: str, payload: bytes, received_at_us: int) -> Decoded | Refusal:
         """Read a station's call; strict first, repaired if need be.

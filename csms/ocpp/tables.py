@@ -25,6 +25,9 @@ Answer = TypeVar("Answer", bound=StationAnswer)
 REPAIRED_BYTES_MAX = 256 * 1024
 """A longer payload that breaks its schema is not repaired: a megabyte would keep everybody waiting."""
 
+REMOTE_STARTS = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
+"""What OCPP 1.6 and 2.0.1 call it."""
+
 _UNREADABLE = (ValueError, RecursionError)
 """What decoding raises: msgspec's errors and UnicodeDecodeError are ValueErrors."""
 
@@ -138,6 +141,7 @@ class TableDialect:
         self.transaction_messages = {
             action: row.unreadable for action, row in inbound.items() if row.unreadable is not None
         }
+        self.remote_starts = REMOTE_STARTS & outbound.keys()
         self._schemas = {action: request_schema(package, action) for action in inbound | outbound}
         self._repairs = repairs
         self._control = control

@@ -313,6 +313,10 @@ class Sites:
 
     def _look_at(self, known: Sequence[KnownStation]) -> None:
         managed = {station.id.lower(): station.managed for station in known if station.registered}
+        if self._parts is not None:
+            for station in self._parts.link.online():
+                if station.lower() in managed:
+                    self._parts.link.manage(station, managed=managed[station.lower()])
         for task in self._tasks.values():
             task.compare({name: managed[name] for name in task.names if name in managed})
 

@@ -34,17 +34,18 @@ def authorize(
     told ConcurrentTx, its holder could not stop. A second start is judged again when it is reported.
 
     At a gated station a good token waits for room, and without any is told ConcurrentTx: of OCPP 1.6's words
-    the one that says "not now". Whoever starts there all the same is kept and answered as anywhere.
+    the one that says "not now". Who charges there waits too while it may be for a second start: only where
+    no EVSE is free he certainly wants to stop. Whoever starts there all the same is kept and answered as anywhere.
     """
     presented = present(context, event.uid, event.token_type)
     if not isinstance(presented, Presented):
         return presented
-    if _charges_here(state, presented, context):
-        return Outcome(AuthorizationAnswer(judge(presented.token, context)))
-    judgement = judge_for_charging(presented, context)
+    charges_here = _charges_here(state, presented, context)
+    judgement = judge(presented.token, context) if charges_here else judge_for_charging(presented, context)
     if not isinstance(judgement, Judgement):
         return judgement
-    if state.gated and judgement.verdict is Verdict.ACCEPTED:
+    only_stops = charges_here and state.all_charging
+    if state.gated and not only_stops and judgement.verdict is Verdict.ACCEPTED:
         room = RoomToStart(state.id)
         if room not in context.found:
             return room

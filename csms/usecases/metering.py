@@ -8,12 +8,9 @@ from csms.domain.metering import Quality, Sample, SignedValue
 from csms.domain.records import Record, SampleRecorded, SignedValueRecorded
 from csms.domain.station import StationState
 from csms.domain.times import trusted_at
-from csms.domain.transaction import Transaction, usable_ocpp_id
+from csms.domain.transaction import Place, Transaction, usable_ocpp_id
 from csms.ports import Context, Outcome, TransactionByOcppId
 from csms.usecases import sessions
-
-Place = tuple[int, int]
-"""EVSE and connector; (0, 0) is the station itself."""
 
 
 def read(state: StationState, event: SamplesReported, context: Context) -> Outcome | TransactionByOcppId:
@@ -124,7 +121,6 @@ def _charging_at(state: StationState, event: SamplesReported, at_us: int) -> Tra
     """
     charging = [t for t in state.transactions.values() if t.active and t.started_at_us <= at_us]
     if event.evse == 0:
-        several = len({evse for evse, _ in state.connectors if evse != 0}) > 1
-        return charging[0] if len(charging) == 1 and not several else None
+        return charging[0] if len(charging) == 1 and len(state.evses) <= 1 else None
     here = [t for t in charging if t.key.place == (event.evse, event.connector)]
     return max(here, key=lambda t: t.started_at_us, default=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import assert_never
 
 import msgspec
 from msgspec import Struct, structs
@@ -14,17 +13,12 @@ from csms.domain.errors import FieldProblem, Invalid
 from csms.domain.records import CommandRecorded, EventRecorded
 from csms.domain.remote_control import (
     ChangeAvailability,
-    ClearCache,
     ClearChargingProfile,
-    DataTransfer,
     GetCompositeSchedule,
-    GetConfiguration,
-    RawCall,
     RemoteStart,
     RemoteStop,
     Reset,
     SetChargingProfile,
-    SetConfiguration,
     StationCommand,
     TriggerMessage,
     Unlock,
@@ -49,20 +43,19 @@ def place_of(command: StationCommand) -> Place | None:
     match command:
         case RemoteStart(evse=evse) | Reset(evse=evse):
             return None if evse is None else Place(evse)
-        case ChangeAvailability(evse=evse) | ClearChargingProfile(evse=evse):
-            return Place(evse) if evse else None
         case TriggerMessage(evse=evse, connector=connector):
             return Place(evse, connector) if evse else None
         case Unlock(evse=evse, connector=connector):
             return Place(evse, connector)
-        case SetChargingProfile(evse=evse) | GetCompositeSchedule(evse=evse):
-            return Place(evse) if evse else None
-        case RemoteStop() | GetConfiguration() | SetConfiguration() | ClearCache():
-            return None
-        case DataTransfer() | RawCall():
-            return None
+        case (
+            ChangeAvailability(evse=evse)
+            | ClearChargingProfile(evse=evse)
+            | SetChargingProfile(evse=evse)
+            | GetCompositeSchedule(evse=evse)
+        ):
+            return Place(evse) if evse else None  # 0 is the whole station
         case _:
-            assert_never(command)
+            return None
 
 
 def numbered(command: StationCommand, command_id: str) -> StationCommand:

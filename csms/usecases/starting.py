@@ -12,7 +12,7 @@ from csms.domain.records import Record, TransactionClosed, TransactionOpened
 from csms.domain.station import StationState
 from csms.domain.times import format_utc, trusted_at
 from csms.domain.token import Judgement
-from csms.domain.transaction import ClosedBy, StartKey, Transaction
+from csms.domain.transaction import ClosedBy, Place, StartKey, Transaction
 from csms.ports import Context, Lookup, Outcome, TransactionByStart
 from csms.usecases import authorization, event_log, metering, sessions
 from csms.usecases.authorization import Presented
@@ -23,10 +23,14 @@ def start(state: StationState, event: TransactionStartReported, context: Context
     presented = authorization.present(context, event.uid, event.token_type)
     if not isinstance(presented, Presented):
         return presented
-    key = StartKey(event.evse, event.connector, presented.hmac, event.device_at, event.meter_wh)
-    known = _known(state, key, context)
+    keys = [
+        StartKey(evse, connector, presented.hmac, event.device_at, event.meter_wh)
+        for evse, connector in _places(state, event)
+    ]
+    known = _known_by_any(state, keys, context)
     if isinstance(known, TransactionByStart):
         return known
+    key = keys[0]
     if known is not None:
         return _again(state, known, presented, context)
     at_us, _ = trusted_at(event.device_at_us, context.received_at_us)
@@ -38,6 +42,21 @@ def start(state: StationState, event: TransactionStartReported, context: Context
     return _open(state, _Start(event, key, at_us, presented, judgement), superseded, context)
 
 
+def _places(state: StationState, event: TransactionStartReported) -> list[Place]:
+    """Return where a start is, and after it where its report may have been placed before.
+
+    EVSE 0 is none (OCPP 1.6 §4.8: connectors count from 1); at a station with one EVSE it can only mean that one.
+    Whether it has one is known once it has told its statuses, which may be after a first report.
+    """
+    if event.evse != 0:
+        return [(event.evse, event.connector)]
+    nowhere: Place = (0, event.connector)
+    if len(state.evses) == 1:
+        (evse,) = state.evses
+        return [(evse, 1), nowhere]
+    return [nowhere, (1, 1)]
+
+
 class _Start(Struct, frozen=True):
     """A new start, judged."""
 
@@ -46,6 +65,16 @@ class _Start(Struct, frozen=True):
     at_us: int
     presented: Presented
     judgement: Judgement
+
+
+def _known_by_any(
+    state: StationState, keys: list[StartKey], context: Context
+) -> Transaction | TransactionByStart | None:
+    for key in keys:
+        known = _known(state, key, context)
+        if known is not None:
+            return known
+    return None
 
 
 def _known(state: StationState, key: StartKey, context: Context) -> Transaction | TransactionByStart | None:
@@ -103,7 +132,7 @@ def _open(state: StationState, new: _Start, superseded: list[Transaction], conte
     records += (
         _opened(state, transaction, new, context),
         metering.record_sample(state, begin, transaction.key.place, transaction),
-        _started(state, transaction, context),
+        _started(state, transaction, new, context),
     )
     sessions.remember(state, transaction)
     return Outcome(StartAnswer(transaction.ocpp_id, judgement), tuple(records))
@@ -148,7 +177,7 @@ def _opened(
     )
 
 
-def _started(state: StationState, transaction: Transaction, context: Context) -> Record:
+def _started(state: StationState, transaction: Transaction, new: _Start, context: Context) -> Record:
     data = sessions.describe(state, transaction) | {
         "started_at": format_utc(transaction.started_at_us),
         "ended_at": None,
@@ -156,4 +185,6 @@ def _started(state: StationState, transaction: Transaction, context: Context) ->
         "meter_start_wh": transaction.key.meter_start_wh,
         "orphan": False,
     }
+    if new.event.evse != new.key.evse:
+        data["reported_evse"] = new.event.evse
     return event_log.line("transaction.started", state, context.received_at_us, data)

@@ -164,11 +164,11 @@ class Bench:
             closed=lambda _connection, _reason: None,
         )
         if started:
-            self.connection.start(self.state(site_id))
+            self.connection.start(self.state(site_id, managed=managed))
 
     @staticmethod
-    def state(site_id: str | None = None) -> StationState:
-        return StationState(id="CP-1", site_id=site_id, managed=False, registration=Registration.ACCEPTED)
+    def state(site_id: str | None = None, *, managed: bool = False) -> StationState:
+        return StationState(id="CP-1", site_id=site_id, managed=managed, registration=Registration.ACCEPTED)
 
     def say(self, message_id: str, action: str, payload: dict[str, Any]) -> None:
         self.connection.received(json.dumps([2, message_id, action, payload]))

@@ -317,3 +317,34 @@ def test_a_site_that_the_handshake_did_not_know_yet_comes_with_the_state() -> No
         assert bench.connection.identity.site_id == "new"
 
     run(scenario, site_id="old", started=False)
+
+
+@pytest.mark.parametrize("managed", [False, True])
+def test_a_station_that_becomes_managed_or_not_while_it_is_connected_counts_so_at_once(managed: bool) -> None:
+    async def scenario(bench: Bench) -> None:
+        directory = Directory()
+        directory.enter(bench.connection)
+        directory.manage("CP-2", managed=not managed)
+        directory.manage("cp-1", managed=managed)
+        asked = _call(bench, Priority.OPERATOR, None)
+        frame = await bench.frame()
+        bench.pass_time(12.0)
+        if managed:
+            assert (await asked).state is CommandState.TIMED_OUT
+        else:
+            bench.answer(frame, {})
+            assert (await asked).state is CommandState.ANSWERED
+
+    run(scenario, managed=not managed)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_loaded_state_says_who_is_managed_unless_that_was_told_meanwhile(told: bool) -> None:
+    async def scenario(bench: Bench) -> None:
+        if told:
+            bench.connection.manage(managed=False)
+        state = bench.state(managed=True)
+        bench.connection.start(state)
+        assert bench.connection.identity.managed is state.managed is not told
+
+    run(scenario, started=False)

@@ -193,6 +193,8 @@ class Link:
     def place(self, station_id: str, site_id: str | None) -> None:
         self.placed.append((station_id, site_id))
 
+    def manage(self, station_id: str, *, managed: bool) -> None: ...
+
     def gate(self, station_id: str, *, gated: bool) -> None: ...
 
 

@@ -150,6 +150,7 @@ class ScriptedLink:
         self.refuses: Exception | None = None
         self.places: list[tuple[str, str | None]] = []
         self.gates: list[tuple[str, bool]] = []
+        self.managed: dict[str, bool] = {}
 
     async def order(
         self,
@@ -182,6 +183,9 @@ class ScriptedLink:
 
     def place(self, station_id: str, site_id: str | None) -> None:
         self.places.append((station_id, site_id))
+
+    def manage(self, station_id: str, *, managed: bool) -> None:
+        self.managed[station_id] = managed
 
     def gate(self, station_id: str, *, gated: bool) -> None:
         self.gates.append((station_id, gated))

@@ -148,6 +148,7 @@ def test_a_station_that_another_process_unmanaged_is_known_so_soon(engine: Sqlit
         await world.sites.put_site(config(), create=True)
         loop = await world.life()
         assert [one.managed for one in loop.facts.stations] == [True]
+        world.link.connected = {"cp-1", "CP-9"}
         for number, managed in enumerate((False, True), 2):
             await other.manage_station("CP-1", managed=managed)
             for _ in range(LOOK_AT_STATIONS_EVERY):
@@ -156,6 +157,7 @@ def test_a_station_that_another_process_unmanaged_is_known_so_soon(engine: Sqlit
             facts = newest(loop).facts
             assert facts is not None
             assert [one.managed for one in facts.stations] == [managed]
+            assert world.link.managed == {"cp-1": managed}
 
     on_store(engine, story, "CP-1")
 

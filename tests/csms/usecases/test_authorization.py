@@ -10,7 +10,7 @@ from csms.domain.answers import AuthorizationAnswer
 from csms.domain.events import AuthorizationRequested
 from csms.domain.token import Judgement, TokenStatus, Verdict
 from csms.ports import OpenTransactionsOfToken, Policy, RoomToStart, TokenByHmac
-from tests.csms.usecases.world import NOON, World, hmac_of, start, stop
+from tests.csms.usecases.world import NOON, World, hmac_of, start, status, stop
 
 
 def _authorize(world: World, uid: str, station: str = "CP-1") -> Judgement:
@@ -131,9 +131,42 @@ def test_at_a_gated_station_nobody_waits_who_may_not_charge_or_charges_already(w
     world.add_token("OLD", TokenStatus.BLOCKED)
     world.state().gated, world.has_room = True, False
     assert _authorize(world, "OLD").verdict is Verdict.BLOCKED
+    world.send(status())
     world.send(start(uid="CARD"))
     assert _authorize(world, "CARD").verdict is Verdict.ACCEPTED
     assert RoomToStart("CP-1") not in world.lookups
+
+
+@pytest.mark.parametrize("evses", [(), (1, 2)])
+@pytest.mark.parametrize("uid", ["MINE", "YOURS"])
+@pytest.mark.parametrize(("has_room", "verdict"), [(True, Verdict.ACCEPTED), (False, Verdict.CONCURRENT_TX)])
+def test_who_charges_at_a_gated_station_waits_for_room_where_an_evse_may_be_free_for_a_second_start(
+    world: World, evses: tuple[int, ...], uid: str, has_room: bool, verdict: Verdict
+) -> None:
+    world.add_token("MINE", group="fleet", max_concurrent=1)
+    world.add_token("YOURS", group="fleet", max_concurrent=0)
+    for evse in (0, *evses):
+        world.send(status(evse))
+    world.send(start(uid="MINE"))
+    world.state().gated, world.has_room = True, has_room
+    assert _authorize(world, uid).verdict is verdict
+
+
+def test_who_charges_at_a_gated_station_may_stop_without_room_once_all_its_evses_are_taken(
+    world: World,
+) -> None:
+    world.add_token("CARD")
+    world.add_token("OTHER")
+    for evse in (1, 2):
+        world.send(status(evse))
+    world.send(start(uid="CARD"))
+    world.send(start(uid="OTHER", evse=2))
+    world.state().gated, world.has_room = True, False
+    assert _authorize(world, "CARD").verdict is Verdict.ACCEPTED
+    world.add_token("STRANGER")
+    assert _authorize(world, "STRANGER").verdict is Verdict.CONCURRENT_TX
+    world.send(stop(world.state().transactions.popitem()[0], uid="OTHER"))
+    assert _authorize(world, "CARD").verdict is Verdict.CONCURRENT_TX
 
 
 def test_who_starts_at_a_gated_station_without_room_is_kept_and_answered(world: World) -> None:

@@ -12,7 +12,7 @@ from csms.domain.metering import Quality
 from csms.domain.records import TokenSeen, TransactionOpened
 from csms.domain.token import Judgement, TokenStatus, Verdict
 from csms.ports import OpenTransactionsOfToken, Policy, TokenByHmac, TransactionByStart
-from tests.csms.usecases.world import HOUR, NOON, SECOND, World, hmac_of, sample, start, stop
+from tests.csms.usecases.world import HOUR, NOON, SECOND, World, hmac_of, sample, start, status, stop
 
 
 def _start(world: World, event: TransactionStartReported | None = None, **rest: Any) -> StartAnswer:
@@ -269,6 +269,46 @@ def test_a_start_on_no_connector_at_all_ends_nothing(world: World) -> None:
     old = _start(world, start(NOON - HOUR, evse=0))
     _start(world, start(evse=0))
     assert world.row(old.ocpp_id).closed is None
+
+
+def test_a_start_on_no_connector_of_a_station_with_one_evse_is_on_that_one(world: World) -> None:
+    for evse in (0, 2):
+        world.send(status(evse))
+    old = _start(world, start(NOON - HOUR, evse=2))
+    new = _start(world, start(evse=0))
+    opened = world.row(new.ocpp_id).opened
+    assert (opened.evse, opened.connector) == (2, 1)
+    assert world.closing(old.ocpp_id).closed_by == "next-start"
+    first, second = world.events("transaction.started")
+    assert "reported_evse" not in first
+    assert (second["evse"], second["reported_evse"]) == (2, 0)
+
+
+@pytest.mark.parametrize("evses", [(0,), (1, 2)])
+def test_a_start_on_no_connector_stays_there_where_one_evse_is_not_all_that_is_known(
+    world: World, evses: tuple[int, ...]
+) -> None:
+    for evse in evses:
+        world.send(status(evse))
+    opened = world.row(_start(world, start(evse=0)).ocpp_id).opened
+    assert (opened.evse, opened.connector) == (0, 0)
+    assert "reported_evse" not in world.events("transaction.started")[0]
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+@pytest.mark.parametrize(("before", "after"), [((), (1,)), ((1,), (2,))])
+def test_a_start_on_no_connector_is_known_again_after_more_evses_were_told(
+    world: World, before: tuple[int, ...], after: tuple[int, ...], crashed: bool
+) -> None:
+    for evse in before:
+        world.send(status(evse))
+    first = _start(world, start(evse=0))
+    for evse in after:
+        world.send(status(evse))
+    if crashed:
+        world.crash()
+    assert _start(world, start(evse=0)).ocpp_id == first.ocpp_id
+    assert len(world.tables.transactions) == 1
 
 
 def test_an_old_start_from_an_offline_queue_does_not_end_the_newer_one(world: World) -> None:

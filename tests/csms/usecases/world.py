@@ -18,6 +18,7 @@ import msgspec
 from csms.domain.answers import StationAnswer
 from csms.domain.events import (
     StationEvent,
+    StatusReported,
     TransactionStartReported,
     TransactionStopReported,
 )
@@ -111,6 +112,10 @@ def stop(
         samples=samples,
         signed=signed,
     )
+
+
+def status(evse: int = 1, status: str = "Available") -> StatusReported:
+    return StatusReported(evse=evse, connector=min(evse, 1), status=status, error=None, device_at_us=NOON)
 
 
 def sample(
