@@ -17,6 +17,7 @@ from csms.api.application import build
 from csms.clock import SystemClock
 from csms.domain.errors import ConfigurationError, StorageError
 from csms.domain.station import MessageLogPolicy, StationIdentity
+from csms.gateway.remote_control import RemoteControl
 from csms.gateway.server import Gateway, GatewayOptions
 from csms.gateway.services import Services
 from csms.gateway.socket import SocketLimits
@@ -32,6 +33,7 @@ from csms.storage import (
     SqliteStorage,
     StoreOptions,
     claimed,
+    http_key,
     load_secret,
     open_storage,
     path_of,
@@ -66,8 +68,10 @@ async def serve(settings: Settings) -> int:
     ):
         wheel = TimerWheel(clock.machine_s)
         sites = _sites(settings, clock, storage)
-        gateway = _gateway(settings, clock, storage, secret, wheel, sites)
-        http = _bind_http(settings, clock, storage, sites)
+        services = _services(settings, clock, storage, secret, wheel, sites)
+        gateway = _gateway(settings, services, secret)
+        remote_control = RemoteControl(link=gateway.directory, store=storage, services=services)
+        http = _bind_http(settings, clock, storage, secret, sites, remote_control)
         # Whatever ends the server, who writes ends before the store.
         ending.push_async_callback(sites.stop)
         await sites.start(gateway.directory)
@@ -94,6 +98,7 @@ async def serve(settings: Settings) -> int:
             await sites.stop()
             gateway.flush_seen()
             await gateway.drain(settings.drain_timeout_s)
+            await remote_control.stop()
             http.stop()
             timers.cancel()
     _log.info("server.stopped")
@@ -144,10 +149,10 @@ def _sites(settings: Settings, clock: Clock, storage: SqliteStorage) -> Sites:
     return Sites(storage=storage, clock=clock, new_id=_new_id, options=SitesOptions(loop=loop))
 
 
-def _gateway(
+def _services(
     settings: Settings, clock: Clock, storage: SqliteStorage, secret: bytes, wheel: TimerWheel, sites: Sites
-) -> Gateway:
-    services = Services(
+) -> Services:
+    return Services(
         clock=clock,
         storage=storage,
         message_log=storage.message_log,
@@ -166,6 +171,8 @@ def _gateway(
         start_gate_timeout_s=settings.start_gate_timeout_s,
     )
 
+
+def _gateway(settings: Settings, services: Services, secret: bytes) -> Gateway:
     def key_matches(identity: StationIdentity | None, presented: bytes) -> bool:
         return station_key_matches(secret, identity, presented)
 
@@ -190,7 +197,14 @@ def _gateway(
     )
 
 
-def _bind_http(settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sites) -> HttpServer:
+def _bind_http(
+    settings: Settings,
+    clock: Clock,
+    storage: SqliteStorage,
+    secret: bytes,
+    sites: Sites,
+    remote_control: RemoteControl,
+) -> HttpServer:
     token = settings.api_token
     application = build(
         not_ready=storage.healthy,
@@ -198,8 +212,11 @@ def _bind_http(settings: Settings, clock: Clock, storage: SqliteStorage, sites: 
         security=Security.of(
             api_token=None if token is None else token.get_secret_value(),
             allowed_hosts=settings.http_allowed_hosts,
+            key=http_key(secret),
         ),
-        machine_s=clock.machine_s,
+        clock=clock,
+        store=storage,
+        remote_control=remote_control,
     )
     try:
         return HttpServer(application, host=settings.http_host, port=settings.http_port)

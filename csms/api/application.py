@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
+from csms.api import commands as command_routes
 from csms.api import sites as site_routes
+from csms.gateway.remote_control import RemoteControl
 from csms.http import openapi, server
+from csms.http.login import LoginBody
 from csms.http.security import Security
 from csms.sites import Sites
 
@@ -17,14 +21,22 @@ def build(
     not_ready: Callable[[], str | None],
     sites: Sites,
     security: Security,
-    machine_s: Callable[[], float],
+    clock: server.HttpClock,
+    store: server.HttpStore,
+    remote_control: RemoteControl,
 ) -> FastAPI:
     """Return the HTTP application.
 
-    `not_ready` names what is wrong, None for nothing; `machine_s` is the time in monotonic seconds.
+    `not_ready` names what is wrong, None for nothing.
     """
-    app = server.build(not_ready=not_ready, security=security, machine_s=machine_s)
+    app = server.build(not_ready=not_ready, security=security, clock=clock, store=store)
     app.state.sites = sites
-    app.include_router(site_routes.router)
-    openapi.install(app, taken=site_routes.TAKEN, given=site_routes.GIVEN)
+    app.state.remote_control = remote_control
+    taken: list[type[BaseModel]] = [LoginBody]
+    given: list[type[BaseModel]] = []
+    for routes in (site_routes, command_routes):
+        app.include_router(routes.router)
+        taken += routes.TAKEN
+        given += routes.GIVEN
+    openapi.install(app, taken=taken, given=given)
     return app

@@ -3,7 +3,7 @@
 from csms.storage.claim import claimed
 from csms.storage.messages import LoggedMessage, MessageLogLimits
 from csms.storage.registering import NewToken
-from csms.storage.secrets import load_secret, station_key_hmac, station_key_matches, token_hmac
+from csms.storage.secrets import http_key, load_secret, station_key_hmac, station_key_matches, token_hmac
 from csms.storage.sqlite import SqliteStorage, StoreOptions, open_storage, path_of, store_has_keys
 from csms.storage.store import NewStation
 
@@ -15,6 +15,7 @@ __all__ = [
     "SqliteStorage",
     "StoreOptions",
     "claimed",
+    "http_key",
     "load_secret",
     "open_storage",
     "path_of",
