@@ -175,13 +175,10 @@ Action = Annotated[str, Path(description="As the station's OCPP version names it
 
 def _asking(row: _Named) -> Callable[..., Any]:
     """Return the handler of a command with a name."""
+    read = body_of(row.body)
 
-    async def ask_by_name(
-        control: Control,
-        station_id: StationId,
-        request: Request,
-        body: Annotated[bodies.CommandBody, Depends(body_of(row.body))],
-    ) -> Response:
+    async def ask_by_name(control: Control, station_id: StationId, request: Request) -> Response:
+        body = await read(request)
         return await _ask(control, request, station_id, row.name, body.command())
 
     return ask_by_name

@@ -15,7 +15,8 @@ from csms.clock import SystemClock
 from csms.http.security import Security
 from csms.sites import Sites, SitesOptions
 from csms.usecases.balancing.loop import SiteLoop
-from tests.csms.api.world import ADDRESS, NobodyConnected, World
+from tests.csms.api.stations import Stations
+from tests.csms.api.world import ADDRESS, World, remote_control
 from tests.csms.storage.engines import SqliteEngine
 
 HOUR_US = 3_600_000_000
@@ -82,12 +83,20 @@ async def staged(folder: Path, make_loop: Any = SiteLoop) -> AsyncIterator[Stage
         options=SitesOptions(),
         make_loop=make_loop,
     )
-    await sites.start(NobodyConnected())
-    app = build(not_ready=storage.healthy, sites=sites, security=Security(), machine_s=clock.machine_s)
+    stations = Stations(storage)
+    await sites.start(stations)
+    app = build(
+        not_ready=storage.healthy,
+        sites=sites,
+        security=Security(),
+        clock=clock,
+        store=storage,
+        remote_control=remote_control(storage, clock, stations, sites),
+    )
     try:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
-            stage = Stage(app, client, storage, sites)
+            stage = Stage(app, client, storage, sites, stations)
             stage.clock, stage.engine, stage.store = clock, engine, store
             yield stage
     finally:

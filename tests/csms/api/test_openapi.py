@@ -10,6 +10,7 @@ import pytest
 
 from csms.api import build
 from csms.api.site_bodies import SITE_EXAMPLE
+from csms.clock import SystemClock
 from csms.http.problems import KINDS
 from csms.http.security import Security
 from tests.csms.api.world import SITES, World, site
@@ -21,7 +22,14 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     nobody: Any = None
-    app = build(not_ready=lambda: None, sites=nobody, security=Security(), machine_s=lambda: 0.0)
+    app = build(
+        not_ready=lambda: None,
+        sites=nobody,
+        security=Security(),
+        clock=SystemClock(),
+        store=nobody,
+        remote_control=nobody,
+    )
     return json.loads(json.dumps(app.openapi(), allow_nan=False))
 
 

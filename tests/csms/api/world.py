@@ -14,12 +14,15 @@ from fastapi import FastAPI
 
 from csms.api import build
 from csms.clock import SystemClock
-from csms.domain.commands import CommandResult, Priority, RawCommand
-from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
+from csms.gateway.remote_control import RemoteControl
+from csms.gateway.services import Services
+from csms.gateway.wheel import TimerWheel
 from csms.http.security import Security
+from csms.ports import Policy
 from csms.sites import Sites, SitesOptions
-from csms.storage import SqliteStorage
-from tests.csms.storage.engines import SqliteEngine
+from csms.storage import SqliteStorage, token_hmac
+from tests.csms.api.stations import Stations
+from tests.csms.storage.engines import SECRET, SqliteEngine
 
 ADDRESS = "http://127.0.0.1:8080"
 SITES = "/api/v1/sites"
@@ -40,45 +43,22 @@ def site(**changes: Any) -> dict[str, Any]:
     return {**copy.deepcopy(SITE), **changes}
 
 
-class NobodyConnected:
-    """A gateway without stations."""
-
-    async def call(self, station_id: str, command: RawCommand) -> CommandResult:
-        raise AssertionError("nobody is called")
-
-    async def order(
-        self,
-        station_id: str,
-        order: StationOrder,
-        *,
-        id: str,  # noqa: A002 - as the port has it
-        priority: Priority,
-        timeout_s: float = 10.0,
-        expires_s: float = 60.0,
-    ) -> OrderOutcome:
-        return OrderOutcome(verdict=OrderVerdict.NOT_SENT)
-
-    def withdraw(self, station_id: str, command_id: str) -> bool:
-        return False
-
-    def online(self) -> frozenset[str]:
-        return frozenset()
-
-    def place(self, station_id: str, site_id: str | None) -> None: ...
-
-    def manage(self, station_id: str, *, managed: bool) -> None: ...
-
-    def gate(self, station_id: str, *, gated: bool) -> None: ...
-
-
 class World:
     """What a test of the API has at hand."""
 
-    def __init__(self, app: FastAPI, client: httpx.AsyncClient, storage: SqliteStorage, sites: Sites) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        client: httpx.AsyncClient,
+        storage: SqliteStorage,
+        sites: Sites,
+        stations: Stations,
+    ) -> None:
         self.app = app
         self.http = client
         self.storage = storage
         self.sites = sites
+        self.stations = stations
 
     async def add(self, body: dict[str, Any] | None = None) -> httpx.Response:
         """Add a site that must be taken."""
@@ -117,14 +97,42 @@ async def opened(
     engine.clock = clock
     storage = await engine.open()
     sites = Sites(storage=storage, clock=clock, new_id=lambda: uuid.uuid4().hex, options=SitesOptions())
-    await sites.start(NobodyConnected())
+    stations = Stations(storage)
+    await sites.start(stations)
+    control = remote_control(storage, clock, stations, sites)
     app = build(
-        not_ready=storage.healthy, sites=sites, security=security or Security(), machine_s=clock.machine_s
+        not_ready=storage.healthy,
+        sites=sites,
+        security=security or Security(),
+        clock=clock,
+        store=storage,
+        remote_control=control,
     )
     try:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers=headers) as client:
-            yield World(app, client, storage, sites)
+            yield World(app, client, storage, sites, stations)
     finally:
+        stations.end_all()
+        await control.stop()
         await sites.stop()
         await storage.close()
+
+
+def remote_control(
+    storage: SqliteStorage, clock: SystemClock, stations: Stations, sites: Sites
+) -> RemoteControl:
+    """Return what operators ask stations by, over a real store."""
+    services = Services(
+        clock=clock,
+        storage=storage,
+        message_log=storage.message_log,
+        wheel=TimerWheel(clock.machine_s),
+        policy=Policy(),
+        tokens=storage.tokens,
+        token_hmac=lambda uid, kind: token_hmac(SECRET, uid, kind),
+        new_id=lambda: uuid.uuid4().hex,
+        next_ocpp_id=storage.next_ocpp_id,
+        feed=sites,
+    )
+    return RemoteControl(link=stations, store=storage, services=services)
