@@ -19,6 +19,7 @@ from csms.http.security import Security
 from csms.storage import NewToken
 from tests.csms.api.world import World, opened
 from tests.csms.http.app import problem_of
+from tests.csms.ocpp.v16.some_profiles import PROFILE
 from tests.csms.storage.engines import NOW_US, SqliteEngine
 from tests.csms.storage.some_records import CLOSED, OPENED, TOKEN_SEEN, but
 
@@ -188,20 +189,10 @@ async def test_each_name_becomes_its_action_and_secrets_are_hidden(
 
 
 async def test_a_charging_profile_goes_as_it_is(world: World):
-    profile = {
-        "chargingProfileId": 7,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "TxDefaultProfile",
-        "chargingProfileKind": "Relative",
-        "chargingSchedule": {
-            "chargingRateUnit": "A",
-            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.5}],
-        },
-    }
-    answer = await ask(world, "set-charging-profile", {"evse": 1, "profile": profile})
+    answer = await ask(world, "set-charging-profile", {"evse": 1, "profile": PROFILE})
     assert answer.status_code == 202, answer.text
-    assert answer.json()["request"] == {"connectorId": 1, "csChargingProfiles": profile}
-    wrong = {**profile, "stackLevel": "0"}
+    assert answer.json()["request"] == {"connectorId": 1, "csChargingProfiles": PROFILE}
+    wrong = {**PROFILE, "stackLevel": "0"}
     refused = await ask(world, "set-charging-profile", {"evse": 1, "profile": wrong})
     problem = problem_of(refused, "invalid", 422)
     assert problem["errors"] == [

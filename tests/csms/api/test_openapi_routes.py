@@ -10,11 +10,43 @@ import pytest
 
 from csms.http.problems import KINDS
 from tests.csms.api.world import SITES, World, site
+from tests.csms.ocpp.v16.some_profiles import PROFILE
+from tests.csms.storage.some_records import OPENED, TOKEN_SEEN
 
 pytestmark = pytest.mark.anyio
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
-FILLED = {"site_id": "depot", "node_id": "main", "meter_id": "grid", "kind": "invalid"}
-BODIES: dict[str, Any] = {"": site(), "cap": {"limit_a": 5}, "readings": {"power_w": 5}}
+FILLED = {
+    "site_id": "depot",
+    "node_id": "main",
+    "meter_id": "grid",
+    "kind": "invalid",
+    "station_id": "CP-1",
+    "action": "Reset",
+    "command_id": "none",
+}
+COMMANDS: dict[str, Any] = {
+    "remote-start": {"token": "TAG"},
+    "remote-stop": {"transaction_id": OPENED.id},
+    "reset": {"type": "hard"},
+    "unlock": {"evse": 1},
+    "change-availability": {"operative": True},
+    "trigger-message": {"message": "Heartbeat"},
+    "get-configuration": {},
+    "set-configuration": {"key": "A", "value": "1"},
+    "clear-cache": {},
+    "set-charging-profile": {"evse": 1, "profile": PROFILE},
+    "clear-charging-profile": {},
+    "get-composite-schedule": {"evse": 1, "duration_s": 60},
+    "data-transfer": {"vendor_id": "v"},
+    "{action}": {"type": "Hard"},
+}
+BODIES: dict[str, Any] = {
+    "": site(),
+    "cap": {"limit_a": 5},
+    "readings": {"power_w": 5},
+    "login": {"token": "anything"},
+    **COMMANDS,
+}
 
 
 def filled(path: str, **others: str) -> str:
@@ -65,6 +97,13 @@ async def test_every_parameter_of_an_address_is_described_and_no_other(document:
 async def test_successes_are_as_described(world: World, document: dict[str, Any]):
     one, cap = f"{SITES}/{{site_id}}", f"{SITES}/{{site_id}}/nodes/{{node_id}}/cap"
     await world.add(site(id="first", evses=[]))
+    await world.storage.add_station("CP-1")
+    await world.storage.write(TOKEN_SEEN, OPENED)
+    world.stations.connected.add("CP-1")
+    world.stations.answering = True
+    commands = "/api/v1/stations/{station_id}/commands"
+    asking = ["/api/v1/stations/{station_id}/ocpp/{action}"]
+    asking += [f"{commands}/{name}" for name in COMMANDS if name != "{action}"]
     asked: list[tuple[str, str, dict[str, str], int]] = [
         ("POST", SITES, {}, 201),
         ("GET", SITES, {}, 200),
@@ -80,11 +119,20 @@ async def test_successes_are_as_described(world: World, document: dict[str, Any]
         ("GET", "/problems/{kind}", {}, 200),
         ("GET", "/healthz/live", {}, 200),
         ("GET", "/healthz/ready", {}, 200),
+        ("POST", "/api/v1/login", {}, 204),
+        ("POST", "/api/v1/logout", {}, 204),
+        *(("POST", path, {}, 202) for path in asking),
+        *(("POST", path, {"Prefer": "wait=50"}, 200) for path in asking),
+        ("GET", commands, {}, 200),
+        ("GET", "/api/v1/commands/{command_id}", {}, 200),
     ]
+    command_id = "none"
     for method, path, headers, status in asked:
         body = body_for(path) if method in {"POST", "PUT"} else None
-        answer = await world.http.request(method, filled(path), json=body, headers=headers)
+        place = filled(path, command_id=command_id)
+        answer = await world.http.request(method, place, json=body, headers=headers)
         assert answer.status_code == status, (method, path, answer.text)
+        command_id = answer.json()["id"] if path in asking else command_id
         assert not described(document, path, answer)
     answered = {(method, path, str(status)) for method, path, _, status in asked}
     promised = {

@@ -10,17 +10,8 @@ import pytest
 from csms.domain import remote_control as rc
 from csms.domain.errors import Invalid
 from csms.ocpp import v16
+from tests.csms.ocpp.v16.some_profiles import PROFILE
 
-PROFILE: dict[str, Any] = {
-    "chargingProfileId": 7,
-    "stackLevel": 0,
-    "chargingProfilePurpose": "TxProfile",
-    "chargingProfileKind": "Relative",
-    "chargingSchedule": {
-        "chargingRateUnit": "A",
-        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.5}],
-    },
-}
 SHAPES: list[tuple[rc.StationCommand, str, dict[str, Any]]] = [
     (rc.RemoteStart(uid="TAG"), "RemoteStartTransaction", {"idTag": "TAG"}),
     (
