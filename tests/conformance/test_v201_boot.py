@@ -1,4 +1,4 @@
-"""OCPP 2.0.1 B01–B04, B07, G01, P: a station presents itself, reports, and says all kinds of things."""
+"""OCPP 2.0.1 B01 to B04, B07, G01, P: a station presents itself, reports, and says all kinds of things."""
 
 from __future__ import annotations
 
