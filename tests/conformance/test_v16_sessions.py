@@ -151,7 +151,6 @@ def test_another_token_of_the_group_may_stop(talk: Talk):
     [
         ({"status": "Blocked"}, "Blocked"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "Expired"),
-        ({"max_concurrent": 0}, "ConcurrentTx"),
         ({"expires_at": "2099-01-01T00:00:00Z"}, "Accepted"),
     ],
 )

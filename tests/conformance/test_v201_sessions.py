@@ -191,7 +191,6 @@ def test_another_token_of_the_group_may_stop(talk: Talk):
     [
         ({"status": "Blocked"}, "Blocked"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "Expired"),
-        ({"max_concurrent": 0}, "ConcurrentTx"),
         ({"expires_at": "2099-01-01T00:00:00Z"}, "Accepted"),
     ],
 )
@@ -203,6 +202,27 @@ def test_each_verdict_is_told_when_asked_and_when_started(talk: Talk, more: dict
         await station.call("TransactionEvent", started)
         told = await station.call("TransactionEvent", authorized)
         assert told["idTokenInfo"]["status"] == expected
+
+    talk(dialogue)
+
+
+def test_a_token_charges_at_as_many_places_as_it_may(talk: Talk):
+    async def dialogue(station: Station) -> None:
+        id_token = {"idToken": await token(station, max_concurrent=1), "type": "ISO14443"}
+        told: list[str] = []
+        for evse in (1, 2):
+            started = event(
+                station,
+                "Started",
+                0,
+                minutes=-5,
+                number=f"{station.id}-{evse}",
+                trigger="Authorized",
+                idToken=id_token,
+                evse={"id": evse, "connectorId": 1},
+            )
+            told.append((await station.call("TransactionEvent", started))["idTokenInfo"]["status"])
+        assert told == ["Accepted", "ConcurrentTx"]
 
     talk(dialogue)
 
