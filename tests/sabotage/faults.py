@@ -284,8 +284,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         name="own chargers counted twice",
         file="balancer/base_load.py",
-        before="            line.unproven.append(_Sample(at_s, current_a))",
-        after="            line.others.append(_Sample(at_s, current_a))",
+        before="            line.unproven.append(Sample(at_s, current_a))",
+        after="            line.others.append(Sample(at_s, current_a))",
         means="the cars' own current looks like a load of others, and everybody sinks to the minimum",
         caught_by=("tests/balancer/test_base_load.py::test_the_part_of_the_own_chargers_is_taken_off",),
     ),

@@ -228,8 +228,8 @@ class SiteLoop:
         self._take_decision(decision, now_us)
         self._clear(now_us)
         outgoing = tuple(sorted(self._outgoing(now_us), key=lambda one: one.priority))
-        line = self._log.line(now_s, now=any(one.after_records for one in outgoing))
-        if line is not None:
+        now = any(one.after_records for one in outgoing)
+        for line in self._log.lines(now_s, self._controller.memory, now=now):
             found.keep(line)
         records, found.records = tuple(found.records), []
         alarms, found.alarms = tuple(found.alarms), []
