@@ -21,7 +21,7 @@ from csms.domain.register import (
     StationEntry,
     TokenEntry,
 )
-from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
+from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, SiteVersion, StoredSite
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
 from csms.domain.transaction import StartKey, Transaction
@@ -259,8 +259,8 @@ class SiteStore(Protocol):
         """Return a site."""
         ...
 
-    async def site_versions(self) -> dict[str, tuple[int, int]]:
-        """Return of each site its revision and when it was made, cheaply.
+    async def site_versions(self) -> dict[str, SiteVersion]:
+        """Return the version of each site, cheaply.
 
         Together they tell a site from one that had its id before.
         """

@@ -49,7 +49,8 @@ def config(site_id: str = "depot", *stations: str, **more: object) -> dict[str, 
 
 
 def stored(site_id: str = "depot", *stations: str, revision: int = 1) -> StoredSite:
-    return StoredSite(id=site_id, revision=revision, config=json.dumps(config(site_id, *stations)).encode())
+    written = json.dumps(config(site_id, *stations)).encode()
+    return StoredSite(id=site_id, revision=revision, made_us=NOW_US, config=written)
 
 
 def touched(name: str = "CP-1", command_id: str = "cmd-1") -> ProfilesTouched:
