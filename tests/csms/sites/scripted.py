@@ -21,7 +21,7 @@ from csms.domain.control import (
     WriteConfiguration,
 )
 from csms.domain.records import CapSaved, EventRecorded, Record
-from csms.domain.site import KnownStation, SiteFacts, SiteStation, StoredSite
+from csms.domain.site import KnownStation, SiteFacts, SiteStation, SiteVersion, StoredSite
 from csms.sites import NewReading, Sites, SitesOptions
 from csms.sites.life import SitesStorage
 from csms.sites.pace import PaceLimits
@@ -304,8 +304,8 @@ class ScriptedStorage:
     async def sites(self) -> list[StoredSite]:
         return list(self.stored)
 
-    async def site_versions(self) -> dict[str, tuple[int, int]]:
-        return {one.id: (one.revision, 0) for one in self.stored}
+    async def site_versions(self) -> dict[str, SiteVersion]:
+        return {one.id: one.version for one in self.stored}
 
     async def caps(self) -> list[CapSaved]:
         return []
