@@ -31,7 +31,8 @@ from csms.usecases.balancing.news import SiteNews, SiteRevised
 from csms.usecases.balancing.observing import Observing, caps_of
 from csms.usecases.balancing.pacing import at_speed
 from csms.usecases.balancing.shaping import failsafe_order, limit_order
-from csms.usecases.balancing.stations import Station, StationOptions
+from csms.usecases.balancing.station_forms import StationOptions
+from csms.usecases.balancing.stations import Station
 from csms.usecases.balancing.steps import LoopOptions, Outgoing, Step
 from csms.usecases.balancing.view import AlarmView, SiteState
 
