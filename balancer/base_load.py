@@ -36,7 +36,9 @@ class Own(NamedTuple):
     """False: some sample from after that moment is still missing."""
 
 
-class _Sample(NamedTuple):
+class Sample(NamedTuple):
+    """What was measured at a moment."""
+
     at_s: float
     current_a: Amperes
 
@@ -47,22 +49,31 @@ class _View(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Line:
+class Line:
     """What one meter said."""
 
     meter: Meter
     since_s: float
     last_s: float = -math.inf
     last_a: Amperes = NO_AMPERES
-    unproven: deque[_Sample] = field(default_factory=lambda: deque[_Sample](maxlen=8 * KEPT))
+    unproven: deque[Sample] = field(default_factory=lambda: deque[Sample](maxlen=8 * KEPT))
     """Readings whose own part is not proven yet, oldest first."""
-    others: deque[_Sample] = field(default_factory=lambda: deque[_Sample](maxlen=8 * KEPT))
+    others: deque[Sample] = field(default_factory=lambda: deque[Sample](maxlen=8 * KEPT))
     """The loads of others that are proven, oldest first."""
 
     @property
     def heard_s(self) -> float:
         """From when on it is silent: its newest reading, or while there is none when it began to be listened to."""
         return self.since_s if self.last_s == -math.inf else self.last_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """All that the base load is estimated from."""
+
+    lines: dict[str, Line]
+    samples: dict[EvseKey, deque[Sample]]
+    moves: dict[EvseKey, deque[tuple[float, float]]]
 
 
 class BaseLoad:
@@ -77,10 +88,9 @@ class BaseLoad:
     def __init__(self, site: Site, settings: Settings, now_s: float) -> None:
         """Know nothing yet; a meter has as long as a silent one until its fallback counts."""
         self._settings = settings
-        self._samples: dict[EvseKey, deque[_Sample]] = {}
+        self._samples: dict[EvseKey, deque[Sample]] = {}
         self._moves: dict[EvseKey, deque[tuple[float, float]]] = {}
-        self._lines: dict[str, _Line] = {}
-        self._began_s = now_s
+        self._lines: dict[str, Line] = {}
         self.rewire(site, now_s)
 
     def rewire(self, site: Site, now_s: float) -> None:
@@ -91,7 +101,7 @@ class BaseLoad:
         for meter in site.meters:
             line = before.get(meter.id)
             if line is None or line.meter.measures != meter.measures:
-                line = _Line(meter, now_s)
+                line = Line(meter, now_s)
             line.meter = meter
             self._lines[meter.id] = line
         self._node_of = {node.meter: node for node in site.nodes if node.meter is not None}
@@ -101,6 +111,14 @@ class BaseLoad:
                 self._children[node.parent].append(node)
         keys = {evse.key for evse in site.evses}
         self._samples = {key: kept for key, kept in self._samples.items() if key in keys}
+
+    def readings(self) -> Readings:
+        """Return all that it knows; it goes on with the same ones."""
+        return Readings(lines=self._lines, samples=self._samples, moves=self._moves)
+
+    def take_over(self, readings: Readings) -> None:
+        """Go on from where the base load of the same site was."""
+        self._lines, self._samples, self._moves = readings.lines, readings.samples, readings.moves
 
     # --- in
 
@@ -122,14 +140,14 @@ class BaseLoad:
             return True
         line.last_s, line.last_a = at_s, current_a
         if line.meter.measures == "other_loads":
-            line.others.append(_Sample(at_s, current_a))
+            line.others.append(Sample(at_s, current_a))
         else:
-            line.unproven.append(_Sample(at_s, current_a))
+            line.unproven.append(Sample(at_s, current_a))
         return True
 
     def sample(self, key: EvseKey, at_s: float, current_a: Amperes) -> None:
         """Take in what an EVSE drew; newer than all before."""
-        self._samples.setdefault(key, deque(maxlen=KEPT)).append(_Sample(at_s, current_a))
+        self._samples.setdefault(key, deque(maxlen=KEPT)).append(Sample(at_s, current_a))
 
     def moved(self, key: EvseKey, now_s: float, limit_a: float = math.inf) -> None:
         """Note that an EVSE was given another limit or another car: what it draws may change by itself soon."""
@@ -161,7 +179,7 @@ class BaseLoad:
                 times_s += [other.at_s + hold_s for other in line.others if other != line.others[-1]]
         return min((time_s for time_s in times_s if time_s > now_s), default=math.inf)
 
-    def _of(self, line: _Line, node: Node, view: _View) -> Base:
+    def _of(self, line: Line, node: Node, view: _View) -> Base:
         age_s = view.now_s - line.heard_s
         if age_s >= line.meter.max_age_s * self._settings.stale_factor:
             fallback_a = highest(line.meter.fallback_a, NO_AMPERES)
@@ -177,7 +195,7 @@ class BaseLoad:
         seen_a = highest(held_a, _less(reading.current_a, own.most_a))
         return Base(seen_a, highest(held_a, _less(reading.current_a, own.least_a)), is_stale)
 
-    def _held(self, line: _Line, now_s: float) -> Amperes:
+    def _held(self, line: Line, now_s: float) -> Amperes:
         """Return the highest proven load of the hold time, or the last one there was."""
         while len(line.others) > 1 and line.others[0].at_s <= now_s - self._settings.base_hold_s:
             line.others.popleft()
@@ -186,7 +204,7 @@ class BaseLoad:
             held_a = highest(held_a, other.current_a)
         return held_a
 
-    def _prove(self, line: _Line, node: Node, view: _View) -> None:
+    def _prove(self, line: Line, node: Node, view: _View) -> None:
         """Move the readings whose own part is known by now from the unproven to the others."""
         while line.unproven:
             reading = line.unproven[0]
@@ -196,9 +214,9 @@ class BaseLoad:
             spread_a = max(most - least for least, most in zip(own.least_a, own.most_a, strict=True))
             last_s = line.others[-1].at_s if line.others else line.since_s
             if spread_a <= self._settings.base_spread_a:
-                line.others.append(_Sample(reading.at_s, _less(reading.current_a, own.least_a)))
+                line.others.append(Sample(reading.at_s, _less(reading.current_a, own.least_a)))
             elif reading.at_s - last_s > self._settings.sample_max_age_s:
-                line.others.append(_Sample(reading.at_s, _less(reading.current_a, own.most_a)))
+                line.others.append(Sample(reading.at_s, _less(reading.current_a, own.most_a)))
             if spread_a > self._settings.base_spread_a and len(line.unproven) == 1:
                 return  # the newest stays: what it may mean at worst counts
             line.unproven.popleft()

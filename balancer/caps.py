@@ -28,6 +28,14 @@ class Caps:
         """Begin without any."""
         self._caps: dict[str, dict[str, CapSet]] = {}
 
+    def all(self) -> dict[str, dict[str, CapSet]]:
+        """Return every cap by its node and its source; it goes on with the same ones."""
+        return self._caps
+
+    def take_over(self, caps: dict[str, dict[str, CapSet]]) -> None:
+        """Go on from where another one was."""
+        self._caps = caps
+
     def set(self, cap: CapSet) -> bool:
         """Take in a cap in place of its source's last one; tell False if it can't be meant."""
         values = [*(cap.limit_a or ()), *(() if cap.limit_w is None else (cap.limit_w,))]

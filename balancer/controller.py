@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 from balancer.allocation import Grant, Reason, ReasonKind, allocate
 from balancer.base_load import Base
@@ -13,6 +12,7 @@ from balancer.caps import Bound
 from balancer.decision import Alarm, AlarmKind, Decision
 from balancer.dispatch import Dispatch, Dispatched
 from balancer.intake import Intake
+from balancer.memory import Memory
 from balancer.observations import Observation
 from balancer.orders import ExposureRow
 from balancer.reasons import reasons
@@ -83,13 +83,45 @@ class Controller:
         self._allocate = allocate
         self._known = Intake(site, settings, restored, now_s)
         self._now_s = now_s
-        self._new_id = count(1).__next__
+        self._last_id = 0
         self._grants: dict[EvseKey, Grant] = {}
         self._told: set[Alarm] = set()
         self._exposed_since_s: dict[str, float] = {}
         self._last: Scene | None = None
         self._exceeded: frozenset[str] = frozenset()
         """The circuits on which more may flow than they carry, as of the last step."""
+
+    def memory(self) -> Memory:
+        """Return what it knows; to be written down before its next step."""
+        known = self._known
+        return Memory(
+            site=known.site,
+            settings=self._settings,
+            now_s=self._now_s,
+            last_id=self._last_id,
+            books=known.ledger.books(),
+            readings=known.base.readings(),
+            caps=known.caps.all(),
+            visits=known.visits,
+            asked=known.asked,
+            online=known.online,
+            told=self._told,
+            exposed_since_s=self._exposed_since_s,
+        )
+
+    def take_over(self, memory: Memory) -> None:
+        """Go on, from the next step on, as the controller would whose memory this is; it was made for the same site."""
+        known = self._known
+        self._now_s, self._last_id = memory.now_s, memory.last_id
+        known.ledger.take_over(memory.books)
+        known.base.take_over(memory.readings)
+        known.caps.take_over(memory.caps)
+        known.visits, known.asked, known.online = memory.visits, memory.asked, memory.online
+        self._told, self._exposed_since_s = memory.told, memory.exposed_since_s
+
+    def _new_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
 
     @property
     def site(self) -> Site:

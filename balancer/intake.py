@@ -54,7 +54,7 @@ class Intake:
         """Who asked to start, the first one first; True: was let."""
         self.now_s = now_s
         self.alarms: list[Alarm] = []
-        self._online: set[str] = set()
+        self.online: set[str] = set()
 
     def take(self, observation: Observation, now_s: float) -> None:
         """Take in one observation at `now_s`; what can't be meant is ignored with an alarm."""
@@ -98,11 +98,11 @@ class Intake:
         accounts = self.ledger.of_station(observation.station)
         match observation:
             case StationOnline():
-                self._online.add(observation.station)
+                self.online.add(observation.station)
                 for account in accounts:
                     account.connected()
             case StationOffline():
-                self._online.discard(observation.station)
+                self.online.discard(observation.station)
                 for account in accounts:
                     account.disconnected()
             case _:
@@ -122,7 +122,7 @@ class Intake:
         self.ledger.rewire(site, self.now_s)
         self.base.rewire(site, self.now_s)
         for account in self.ledger.accounts():
-            if account.evse.key.station in self._online and not account.online:
+            if account.evse.key.station in self.online and not account.online:
                 account.connected()
             visit = self.visits.get(account.evse.key)
             if visit is not None and visit.phase_watch.wired != account.evse.phases:

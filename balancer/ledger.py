@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from balancer.account import Account
 from balancer.keeping import restore, row_of
@@ -11,6 +12,17 @@ from balancer.orders import ExposureRow, Order
 from balancer.settings import Settings
 from balancer.site import Evse, EvseKey, Site
 from balancer.units import NO_AMPERES, Amperes, add, dc_input_current_a
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """All that a ledger knows."""
+
+    accounts: dict[EvseKey, Account]
+    gone: dict[EvseKey, Account]
+    gone_paths: dict[EvseKey, tuple[str, ...]]
+    owner_of: dict[int, EvseKey]
+    written: dict[EvseKey, ExposureRow]
 
 
 class Ledger:
@@ -47,6 +59,22 @@ class Ledger:
             phases=evse.phases,
             capability=Capability(evse.key),
         )
+
+    def books(self) -> Books:
+        """Return all that it knows; it goes on with the same ones."""
+        return Books(
+            accounts=self._accounts,
+            gone=self._gone,
+            gone_paths=self._gone_paths,
+            owner_of=self._owner_of,
+            written=self._written,
+        )
+
+    def take_over(self, books: Books) -> None:
+        """Go on from where another ledger of the same site was."""
+        self._accounts = books.accounts
+        self._gone, self._gone_paths = books.gone, books.gone_paths
+        self._owner_of, self._written = books.owner_of, books.written
 
     # --- accounts
 

@@ -22,7 +22,7 @@ from csms.domain.register import (
     TokenEntry,
 )
 from csms.domain.remote_control import StationCommand
-from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
+from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, SiteVersion, StoredSite
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
 from csms.domain.transaction import StartKey, Transaction
@@ -267,8 +267,8 @@ class SiteStore(Protocol):
         """Return a site."""
         ...
 
-    async def site_versions(self) -> dict[str, tuple[int, int]]:
-        """Return of each site its revision and when it was made, cheaply.
+    async def site_versions(self) -> dict[str, SiteVersion]:
+        """Return the version of each site, cheaply.
 
         Together they tell a site from one that had its id before.
         """

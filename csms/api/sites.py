@@ -87,7 +87,7 @@ async def add_site(sites: AskedSites, body: SiteBody) -> Response:
 async def show_site(sites: AskedSites, site_id: SiteId, request: Request) -> Response:
     """Return a site's configuration; the `ETag` is what a change of it must name."""
     site = await sites.get_site(site_id)
-    if unchanged(request, site.revision):
+    if unchanged(request, site.version):
         return Response(status_code=304, headers=_tagged(site))
     return JSONResponse(site.config, headers=_tagged(site))
 
@@ -105,12 +105,12 @@ async def show_site(sites: AskedSites, site_id: SiteId, request: Request) -> Res
 async def put_site(sites: AskedSites, site_id: SiteId, body: SiteBody, request: Request) -> Response:
     """Replace a site at run time, or add it. Replacing needs `If-Match` with the `ETag` of what is replaced."""
     present = await _present(sites, site_id)
-    check_replacement(request, None if present is None else present.revision)
+    check_replacement(request, None if present is None else present.version)
     config = _of_this_id(body, site_id)
     if present is None:
         with _without_condition():
             return _created(await sites.put_site(config, create=True))
-    site = await sites.put_site(config, expected_revision=relied_on(request, present.revision))
+    site = await sites.put_site(config, expected=relied_on(request, present.version))
     return JSONResponse(site.config, headers=_tagged(site))
 
 
@@ -124,8 +124,8 @@ async def put_site(sites: AskedSites, site_id: SiteId, body: SiteBody, request: 
 async def remove_site(sites: AskedSites, site_id: SiteId, request: Request) -> Response:
     """Remove a site; its stations stay, belong to none, and our profiles there are cleared. `If-Match` is heeded where it is sent."""
     site = await sites.get_site(site_id)
-    check_match(request, site.revision)
-    await sites.delete_site(site_id, expected_revision=relied_on(request, site.revision))
+    check_match(request, site.version)
+    await sites.delete_site(site_id, expected=relied_on(request, site.version))
     return Response(status_code=204)
 
 
@@ -229,7 +229,7 @@ def _created(site: SiteDocument) -> Response:
 
 
 def _tagged(site: SiteDocument) -> dict[str, str]:
-    return {"ETag": etag(site.revision), "Cache-Control": "no-cache"}
+    return {"ETag": etag(site.version), "Cache-Control": "no-cache"}
 
 
 def _shown(model: BaseModel) -> Response:

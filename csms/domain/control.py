@@ -87,6 +87,14 @@ class LimitOrder(Struct, frozen=True, kw_only=True):
     start_us: int
 
 
+def placement_of(order: FailsafeOrder | LimitOrder) -> Placement:
+    """Return which profile carries it."""
+    if isinstance(order, LimitOrder) or order.form.placement is Placement.STATION:
+        return order.form.placement
+    # Where the station takes no profile for an EVSE, the running limit replaces the failsafe, as in a default.
+    return Placement.DEFAULT
+
+
 class Setting(str, enum.Enum):
     """What the balancing reads and writes of a station's settings, by role; each version knows its own name for it.
 
@@ -199,6 +207,8 @@ class ProfileEffect(Struct, frozen=True, kw_only=True):
     """Foreign ones there are gone: the one named `profile_id`, or all."""
     sets: bool = False
     """A foreign profile is there from now on, with `limit_a` …"""
+    gives_way: bool = False
+    """Of `sets`: a station that accepts one of ours of this purpose and stack level there has put it in its place."""
     limit_a: float | None = None
     """… as its highest limit, amperes per phase; None: unknown."""
     limit_w: float | None = None

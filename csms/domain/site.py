@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from csms.domain.records import CapSaved, ExposureSaved, ForeignSaved
+
+
+class SiteVersion(NamedTuple):
+    """Tells a site's configuration from all others that there were or will be under its id."""
+
+    revision: int
+    """Grows by one with each change; a site that is added anew begins at 1 again, …"""
+    made_us: int
+    """… so when it was added counts too."""
+
+    def __str__(self) -> str:
+        """Return it as the REST contract's ETag has it."""
+        return f"{self.revision}-{self.made_us}"
 
 
 class StoredSite(Struct, frozen=True, kw_only=True):
@@ -12,9 +27,16 @@ class StoredSite(Struct, frozen=True, kw_only=True):
 
     id: str
     revision: int
-    """Grows by one with each change; the REST contract's ETag."""
+    """Grows by one with each change."""
+    made_us: int
+    """When it was added."""
     config: bytes
     """JSON of the site as the REST contract has it."""
+
+    @property
+    def version(self) -> SiteVersion:
+        """What tells it from what it was, and from a site that had its id before."""
+        return SiteVersion(self.revision, self.made_us)
 
 
 class KnownStation(Struct, frozen=True, kw_only=True):

@@ -1,52 +1,57 @@
-"""Conditional requests (RFC 9110 §13): a resource's `ETag` is its revision in quotes."""
+"""Conditional requests (RFC 9110 §13): a resource's `ETag` is its version in quotes; most have a revision alone."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from collections.abc import Generator
+from typing import TypeVar
 
 from fastapi import Request
 
 from csms.domain.errors import Conflict, Outdated
+from csms.domain.site import SiteVersion
 from csms.http.problems import Refused
+
+Version = int | SiteVersion
+_V = TypeVar("_V", int, SiteVersion)
 
 _TAGS = re.compile(r'\s*(?:W/)?"[\x21\x23-\x7e]*"\s*(?:,\s*(?:W/)?"[\x21\x23-\x7e]*"\s*)*')
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 
 
-def etag(revision: int) -> str:
-    """Return the `ETag` of a revision."""
-    return f'"{revision}"'
+def etag(version: Version) -> str:
+    """Return the `ETag` of a version."""
+    return f'"{version}"'
 
 
-def unchanged(request: Request, revision: int) -> bool:
-    """Tell whether who asks has this revision already (`If-None-Match` of a GET)."""
+def unchanged(request: Request, version: Version) -> bool:
+    """Tell whether who asks has this version already (`If-None-Match` of a GET)."""
     asked = _listed(request, "if-none-match")
     # §13.1.2: compared weakly.
-    return asked is not None and ("*" in asked or etag(revision) in {tag.removeprefix("W/") for tag in asked})
+    return asked is not None and ("*" in asked or etag(version) in {tag.removeprefix("W/") for tag in asked})
 
 
-def check_replacement(request: Request, revision: int | None) -> None:
-    """Refuse to replace what the caller has not seen; `revision` is the present one, None: there is nothing yet.
+def check_replacement(request: Request, version: Version | None) -> None:
+    """Refuse to replace what the caller has not seen; `version` is the present one, None: there is nothing yet.
 
     Creating needs no condition; replacing needs `If-Match`, so that nobody undoes a change that they never saw.
     """
-    check_match(request, revision)
-    if revision is not None and "if-match" not in request.headers:
+    check_match(request, version)
+    if version is not None and "if-match" not in request.headers:
         raise Refused(
             "precondition-required",
             "It exists: send If-Match with the ETag that you got when you looked at it, so that you replace what you "
             "have seen (or If-Match: * to replace it, whatever it is).",
-            headers={"ETag": etag(revision)},
+            headers={"ETag": etag(version)},
         )
 
 
-def relied_on(request: Request, revision: int) -> int | None:
-    """Return the revision that must still be there when the change is made; None: who asks takes any."""
+def relied_on(request: Request, version: _V) -> _V | None:
+    """Return the version that must still be there when the change is made; None: who asks takes any."""
     wanted = _listed(request, "if-match")
     takes_any = wanted is None or "*" in wanted
-    return None if takes_any and "if-none-match" not in request.headers else revision
+    return None if takes_any and "if-none-match" not in request.headers else version
 
 
 @contextlib.contextmanager
@@ -60,16 +65,16 @@ def judged(request: Request) -> Generator[None]:
         raise Conflict(str(error)) from error
 
 
-def check_match(request: Request, revision: int | None) -> None:
+def check_match(request: Request, version: Version | None) -> None:
     """Refuse with 412 where `If-Match` or `If-None-Match` is said and doesn't hold."""
-    headers = {} if revision is None else {"ETag": etag(revision)}
+    headers = {} if version is None else {"ETag": etag(version)}
     wanted = _listed(request, "if-match")
     # §13.1.1: compared strongly, so a weak one never matches.
-    if wanted is not None and (revision is None or not wanted & {"*", etag(revision)}):
-        detail = "There is none." if revision is None else f"It is at revision {revision} now."
+    if wanted is not None and (version is None or not wanted & {"*", etag(version)}):
+        detail = "There is none." if version is None else f"It is at {etag(version)} now."
         raise Refused("outdated", f"If-Match doesn't hold. {detail}", headers=headers)
     unwanted = _listed(request, "if-none-match")
-    if unwanted is not None and revision is not None and unwanted & {"*", etag(revision)}:
+    if unwanted is not None and version is not None and unwanted & {"*", etag(version)}:
         raise Refused("outdated", "If-None-Match doesn't hold: it exists.", headers=headers)
 
 

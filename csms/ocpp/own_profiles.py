@@ -46,14 +46,6 @@ def owner_of(profile_id: int) -> int | None:
     return 0
 
 
-def placement_of(order: FailsafeOrder | LimitOrder) -> Placement:
-    """Return which profile carries it."""
-    if isinstance(order, LimitOrder) or order.form.placement is Placement.STATION:
-        return order.form.placement
-    # Where the station takes no profile for an EVSE, the running limit replaces the failsafe, as in a default.
-    return Placement.DEFAULT
-
-
 # --- what each says
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from csms.domain.control import Placement, ProfileEffect, RateUnit
 from csms.ocpp import times
-from csms.ocpp.own_profiles import owner_of
+from csms.ocpp.own_profiles import owner_of, stand
 
 
 class SentSchedule(Struct, frozen=True, kw_only=True):
@@ -35,6 +35,8 @@ class SentProfile(Struct, frozen=True, kw_only=True):
     valid_to: str | UnsetType
     schedules: tuple[SentSchedule, ...]
     """Of several the car chooses one (2.0.1 K15 to K17)."""
+    has_no_twins: bool
+    """Whether a station has but one profile of a purpose and stack level, the one that it was sent last."""
 
 
 class SentClearing(Struct, frozen=True, kw_only=True):
@@ -55,7 +57,8 @@ def of_setting(sent: SentProfile, now_us: int) -> tuple[ProfileEffect, ...]:
     """Return what a SetChargingProfile does.
 
     It takes the place of what has its id, and in 1.6 (§3.13.2) of what has the same purpose and stack level. 2.0.1
-    forbids such twins (K01.FR.06, .39, .52, .53), and nothing says what a station does that takes one.
+    forbids such twins (K01.FR.06, .39, .52, .53), and nothing says what a station does that takes one: so one of
+    ours may be gone by it, and it may still be there when one of ours was accepted.
     """
     return _of_profile(sent, now_us, replaces=sent.placement)
 
@@ -76,6 +79,7 @@ def _of_profile(sent: SentProfile, now_us: int, *, replaces: Placement | None) -
         placement=replaces,
         stack_level=None if replaces is None else sent.stack_level,
         sets=True,
+        gives_way=replaces is not None and (sent.has_no_twins or _has_id_of_ours(sent, replaces)),
         limit_a=None if in_watts else limit,
         limit_w=limit if in_watts else None,
         caps=sent.placement in {None, Placement.STATION},
@@ -86,6 +90,13 @@ def _of_profile(sent: SentProfile, now_us: int, *, replaces: Placement | None) -
         return (effect,)
     ours = ProfileEffect(evse=owner, profile_id=sent.profile_id, clears_own=True)
     return (ours, effect)
+
+
+def _has_id_of_ours(sent: SentProfile, placement: Placement) -> bool:
+    """Tell whether ours of the same purpose there has the same id, and so takes its place (2.0.1 K01.FR.05)."""
+    return (
+        owner_of(sent.profile_id) == sent.evse and sent.profile_id == stand(max(sent.evse, 1), placement)[1]
+    )
 
 
 def _highest(sent: SentProfile, now_us: int) -> float | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from csms.domain.errors import FieldProblem, Invalid, NotFound
 from csms.domain.records import CapSaved
+from csms.domain.site import SiteVersion
 from csms.domain.times import EARLIEST_PLAUSIBLE_US
 from csms.usecases.balancing.configuration import Site
 from csms.usecases.balancing.news import MeterReading
@@ -27,8 +28,8 @@ class SiteDocument(Struct, frozen=True, kw_only=True):
     """A site as the REST contract shows it."""
 
     id: str
-    revision: int
-    """Grows by one with each change; the ETag."""
+    version: SiteVersion
+    """The ETag."""
     config: dict[str, Any]
 
 

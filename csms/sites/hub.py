@@ -14,7 +14,7 @@ from csms.domain.control import ProfilesTouched
 from csms.domain.errors import Busy, Conflict, FieldProblem, Invalid, NotFound, Outdated, RecordRefused
 from csms.domain.records import CapRemoved, CapSaved, Record, TransactionClosed
 from csms.domain.register import EvseLimit
-from csms.domain.site import KnownStation, StoredSite
+from csms.domain.site import KnownStation, SiteVersion, StoredSite
 from csms.domain.site_check import SiteCheck
 from csms.ports import Clock, News, StationLink
 from csms.sites.asked import NewCap, NewReading, SiteDocument, cap_record, invalid, meter_reading, refuse
@@ -68,7 +68,7 @@ class Sites:
         self._tasks: dict[str, SiteTask] = {}
         self._of_station: dict[str, SiteTask] = {}
         """By station id in lower case."""
-        self._versions: dict[str, tuple[int, int]] | None = None
+        self._versions: dict[str, SiteVersion] | None = None
         """Of the sites at work as they were read; None: they were changed here since."""
         self._caps: dict[CapKey, CapSaved] = {}
         self._refreshes = 0
@@ -169,13 +169,13 @@ class Sites:
         return _document(await self._stored(site_id))
 
     async def put_site(
-        self, config: Mapping[str, object], *, expected_revision: int | None = None, create: bool = False
+        self, config: Mapping[str, object], *, expected: SiteVersion | None = None, create: bool = False
     ) -> SiteDocument:
         """Create the site `config["id"]` (`create`), or replace it.
 
         Raises `Invalid` with every problem, `Conflict` where it exists (`create`) or another site has one of its
-        stations, `NotFound` where there is none to replace, and `Outdated` where its revision is not the expected
-        one (None: any).
+        stations, `NotFound` where there is none to replace, and `Outdated` where it is not at the expected
+        version (None: any).
         """
         read = site_files.read_site_data(config)
         if read.id is None or read.config is None:
@@ -189,7 +189,7 @@ class Sites:
                 if twin is not None:
                     raise Conflict(f"there is a site {twin} already; case tells no sites apart")
             if not create:
-                _expect(current, read.id, expected_revision)
+                _expect(current, read.id, expected)
             known = await self._storage.known_stations()
             _refuse_taken(read.id, read.config, known)
             refuse(site_keeping.conflicts(read.id, read.config, known))
@@ -197,16 +197,22 @@ class Sites:
             now_us = self._clock.now_us()
             records = site_keeping.saved(read.id, read.config, before=current, known=known, at_us=now_us)
             await self._write(*records)
-            revision = 1 if current is None else current.revision + 1
-            stored = StoredSite(id=read.id, revision=revision, config=read.config)
+            version = (
+                SiteVersion(1, now_us)
+                if current is None
+                else current.version._replace(revision=current.revision + 1)
+            )
+            stored = StoredSite(
+                id=read.id, revision=version.revision, made_us=version.made_us, config=read.config
+            )
             self._adopt(stored)
             self._route()
         return _document(stored)
 
-    async def delete_site(self, site_id: str, *, expected_revision: int | None = None) -> None:
+    async def delete_site(self, site_id: str, *, expected: SiteVersion | None = None) -> None:
         """Remove a site; our profiles are taken off its chargers soon after. Raises `NotFound` and `Outdated`."""
         async with self._changing:
-            current = _expect(await self._storage.find_site(site_id), site_id, expected_revision)
+            current = _expect(await self._storage.find_site(site_id), site_id, expected)
             await self._write(*site_keeping.removed(current, await self._storage.known_stations()))
             await self._drop(site_id)
             self._route()
@@ -377,14 +383,14 @@ class Sites:
 
 def _document(stored: StoredSite) -> SiteDocument:
     config = msgspec.json.decode(stored.config, type=dict[str, Any])
-    return SiteDocument(id=stored.id, revision=stored.revision, config=config)
+    return SiteDocument(id=stored.id, version=stored.version, config=config)
 
 
-def _expect(current: StoredSite | None, site_id: str, revision: int | None) -> StoredSite:
+def _expect(current: StoredSite | None, site_id: str, version: SiteVersion | None) -> StoredSite:
     if current is None:
         raise NotFound(f"there is no site {site_id}")
-    if revision is not None and revision != current.revision:
-        raise Outdated(f"the site {site_id} was changed since: its revision is {current.revision}")
+    if version not in {None, current.version}:
+        raise Outdated(f"the site {site_id} was changed since: its version is {current.version}")
     return current
 
 

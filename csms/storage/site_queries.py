@@ -13,6 +13,7 @@ from csms.domain.site import (
     OpenTransaction,
     SiteFacts,
     SiteStation,
+    SiteVersion,
     StoredSite,
 )
 from csms.storage.queries import Rows
@@ -20,8 +21,8 @@ from csms.storage.queries import Rows
 _CHUNK = 500
 """So many stations are asked for at once; engines limit a statement's parameters."""
 
-_SITES = "SELECT id, revision, config FROM sites ORDER BY id"
-_SITE = "SELECT id, revision, config FROM sites WHERE id = :id"
+_SITES = "SELECT id, revision, created_at_us, config FROM sites ORDER BY id"
+_SITE = "SELECT id, revision, created_at_us, config FROM sites WHERE id = :id"
 _VERSIONS = "SELECT id, revision, created_at_us FROM sites"
 _KNOWN = (
     "SELECT s.id, 1, s.managed, p.site_id FROM stations AS s LEFT JOIN placements AS p ON p.station_id = s.id "
@@ -78,9 +79,9 @@ def site(rows: Rows, site_id: str) -> StoredSite | None:
     return _site(found[0]) if found else None
 
 
-def site_versions(rows: Rows) -> dict[str, tuple[int, int]]:
-    """Return of each site its revision and when it was made."""
-    return {site_id: (revision, made_us) for site_id, revision, made_us in rows(_VERSIONS, {})}
+def site_versions(rows: Rows) -> dict[str, SiteVersion]:
+    """Return the version of each site."""
+    return {site_id: SiteVersion(revision, made_us) for site_id, revision, made_us in rows(_VERSIONS, {})}
 
 
 def known_stations(rows: Rows) -> list[KnownStation]:
@@ -145,8 +146,8 @@ def _of(rows: Rows, statement: str, stations: Sequence[str]) -> Iterator[Sequenc
 
 
 def _site(row: Sequence[Any]) -> StoredSite:
-    site_id, revision, config = row
-    return StoredSite(id=site_id, revision=revision, config=config)
+    site_id, revision, made_us, config = row
+    return StoredSite(id=site_id, revision=revision, made_us=made_us, config=config)
 
 
 def _station(row: Sequence[Any]) -> SiteStation:

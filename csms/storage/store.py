@@ -18,7 +18,7 @@ from csms.domain.errors import StorageError
 from csms.domain.events import ReportedVariable
 from csms.domain.logged import LoggedEvent, MeterStart
 from csms.domain.records import AnswerKept, CapSaved
-from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
+from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, SiteVersion, StoredSite
 from csms.domain.station import StationIdentity, StationState
 from csms.domain.token import Token
 from csms.ports import Clock, Found, StoreLookup, TokenByHmac
@@ -137,7 +137,7 @@ class Store(Register):
         """See `csms.ports.SiteStore.find_site`."""
         return await self._reads.run(lambda rows: site_queries.site(rows, site_id))
 
-    async def site_versions(self) -> dict[str, tuple[int, int]]:
+    async def site_versions(self) -> dict[str, SiteVersion]:
         """See `csms.ports.SiteStore.site_versions`."""
         return await self._reads.run(site_queries.site_versions)
 

@@ -83,7 +83,7 @@ FAULTS: tuple[Fault, ...] = (
     # --- the ledger
     Fault(
         name="forget limits in flight",
-        file="balancer/account.py",
+        file="balancer/standing.py",
         before="            if isinstance(order, SetLimit) and order.transaction == self.owner",
         after="            if False",
         means="what has been sent and not answered is given to others too",
@@ -91,7 +91,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="forget a failsafe in flight",
-        file="balancer/account.py",
+        file="balancer/standing.py",
         before="            if isinstance(order, InstallFailsafe):",
         after="            if False:",
         means="a higher failsafe counts only once it is confirmed",
@@ -284,8 +284,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         name="own chargers counted twice",
         file="balancer/base_load.py",
-        before="            line.unproven.append(_Sample(at_s, current_a))",
-        after="            line.others.append(_Sample(at_s, current_a))",
+        before="            line.unproven.append(Sample(at_s, current_a))",
+        after="            line.others.append(Sample(at_s, current_a))",
         means="the cars' own current looks like a load of others, and everybody sinks to the minimum",
         caught_by=("tests/balancer/test_base_load.py::test_the_part_of_the_own_chargers_is_taken_off",),
     ),
@@ -344,7 +344,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="watts are believed to be shared evenly",
-        file="balancer/account.py",
+        file="balancer/standing.py",
         before="            worst_a = max(worst_a, claim.total_a / shared)",
         after="            pass",
         means="a one-phase car draws all the watts of three phases on one",
@@ -413,7 +413,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="a gate is believed when somebody charges behind it",
-        file="balancer/account.py",
+        file="balancer/standing.py",
         before="        nobody = self.session is None and self.owner is None",
         after="        nobody = True",
         means="a session that began without consent counts for nothing",

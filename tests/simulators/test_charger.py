@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -25,39 +24,9 @@ from simulators.events import (
 from simulators.hardware import ChargerSpec, EvseSpec
 from simulators.profile_rules import ProfileRules
 from simulators.profiles import Criteria
-from simulators.schedules import Kind, Version
-from simulators.skew import RIGHT, Skew
-from simulators.vehicle import Vehicle, VehicleSpec
+from simulators.schedules import Version
+from tests.simulators.some_chargers import V, car, charger, charging, currents, states
 from tests.simulators.some_profiles import DEFAULT, EXTERNAL, MAX, NOON, TX, profile
-
-V = 230.0
-
-
-def charger(*evses: EvseSpec, **spec) -> ChargerModel:
-    made = ChargerSpec(id="C1", evses=evses or (EvseSpec(reaction_s=0.0),), **spec)
-    return ChargerModel(made, NOON)
-
-
-def car(soc: float = 0.1, **spec) -> Vehicle:
-    usual: dict[str, Any] = {"max_a": 32.0, "pack_wh": 90_000.0}
-    return Vehicle(VehicleSpec(**{**usual, **spec}), soc=soc)
-
-
-def charging(*evses: EvseSpec, vehicle: Vehicle | None = None, **spec) -> ChargerModel:
-    model = charger(*evses, **spec)
-    model.plug(1, vehicle or car(), NOON)
-    model.start(1, "T", NOON)
-    model.identify(1, "7")
-    model.take_events()
-    return model
-
-
-def states(model: ChargerModel) -> list[State]:
-    return [event.state for event in model.take_events() if isinstance(event, StateChanged)]
-
-
-def currents(model: ChargerModel, evse: int = 1) -> list[tuple[float, float]]:
-    return [(at_s - NOON, current_a[0]) for at_s, current_a in model.draws[evse].points]
 
 
 def test_a_whole_session_is_told_in_order() -> None:
@@ -366,147 +335,6 @@ def test_a_reading_shows_the_battery_and_the_offer() -> None:
     assert reading.power_w == pytest.approx(32 * V * 3)
     assert reading.offered_a == 32
     assert reading.soc == pytest.approx(0.5 + 32 * V * 3 / 100_000)
-
-
-actions = st.lists(
-    st.tuples(
-        st.floats(0.1, 900),
-        st.sampled_from(["plug", "start", "stop", "unplug", "limit", "failsafe", "boot", "loss", "pass"]),
-        st.integers(1, 2),
-        st.integers(0, 40),
-    ),
-    max_size=30,
-)
-kinds = st.builds(
-    lambda ramp, reaction, phases, keeps: (ramp, reaction, phases, keeps),
-    st.sampled_from([math.inf, 4.0]),
-    st.sampled_from([0.0, 0.5, 3.0]),
-    st.integers(1, 3),
-    st.booleans(),
-)
-
-
-def _do(model: ChargerModel, action: str, evse: int, amount: int, now_s: float, kind) -> None:
-    ramp, reaction, phases, _ = kind
-    number = 10 * evse + amount % 3
-    try:
-        if action == "plug":
-            spec = {"ramp_a_per_s": ramp, "reaction_s": reaction, "phases": phases, "pack_wh": 9_000.0}
-            model.plug(evse, car(soc=0.6, **spec), now_s)
-        elif action == "start":
-            model.start(evse, "T", now_s)
-        elif action == "stop":
-            model.stop(evse, now_s, "Local")
-        elif action == "unplug":
-            model.unplug(evse, now_s)
-        elif action == "limit":
-            model.set_profile(evse, profile(number, TX, (0, amount), (600, 6), kind=Kind.RELATIVE), now_s)
-        elif action == "failsafe":
-            model.set_profile(evse, profile(number, DEFAULT, amount, level=amount % 3), now_s)
-        elif action == "boot":
-            model.boot(now_s)
-        elif action == "loss":
-            model.power_loss(now_s)
-        else:
-            model.advance(now_s)
-    except Refusal:
-        pass
-
-
-def _model(kind) -> ChargerModel:
-    reaction, keeps = kind[1], kind[3]
-    evses = (EvseSpec(id=1, reaction_s=reaction), EvseSpec(id=2, rotation=(1, 2, 0), reaction_s=reaction))
-    return charger(*evses, keeps_profiles=keeps)
-
-
-@given(kinds, actions)
-def test_energy_is_the_integral_of_what_was_drawn_whatever_happens(kind, steps) -> None:
-    model, now_s, last_wh = _model(kind), NOON, {1: 0, 2: 0}
-    for wait_s, action, evse, amount in steps:
-        now_s += wait_s
-        _do(model, action, evse, amount, now_s, kind)
-        for one, connector in model.connectors.items():
-            assert connector.meter.register_wh >= last_wh[one]
-            last_wh[one] = connector.meter.register_wh
-    model.advance(now_s + 100)
-    for connector in model.connectors.values():
-        drawn_j = sum(connector.draws.ampere_seconds()) * V
-        assert connector.meter.energy_j == pytest.approx(drawn_j, rel=1e-9, abs=1e-3)
-        times = [at_s for at_s, _ in connector.draws.points]
-        assert times == sorted(times)
-
-
-@given(kinds, actions)
-def test_when_it_has_settled_it_draws_no_more_than_it_may(kind, steps) -> None:
-    model, now_s = _model(kind), NOON
-    for wait_s, action, evse, amount in steps:
-        now_s += wait_s
-        _do(model, action, evse, amount, now_s, kind)
-        for one, connector in model.connectors.items():
-            settled_s = now_s + connector.settles_s + 1e-6
-            if model.profiles.next_change_s(now_s) > settled_s:
-                model.advance(settled_s)
-                limit_a = model.limit_a(one)
-                assert max(model.current_a(one)) <= (32 if limit_a is None else limit_a) + 1e-6
-        now_s = model.now_s
-
-
-@given(kinds, actions)
-def test_the_same_happens_however_finely_time_is_cut(kind, steps) -> None:
-    whole, cut, now_s = _model(kind), _model(kind), NOON
-    for wait_s, action, evse, amount in steps:
-        for share_ in (0.2, 0.5, 0.9):
-            cut.advance(now_s + wait_s * share_)
-        now_s += wait_s
-        for model in (whole, cut):
-            _do(model, action, evse, amount, now_s, kind)
-    told = [
-        [(type(event), getattr(event, "state", None)) for event in model.take_events()]
-        for model in (whole, cut)
-    ]
-    assert told[0] == told[1]
-    for evse, connector in whole.connectors.items():
-        assert cut.connectors[evse].meter.energy_j == pytest.approx(
-            connector.meter.energy_j, rel=1e-6, abs=10
-        )
-
-
-@pytest.mark.parametrize(
-    ("skew", "steps_down_at"),
-    [
-        (Skew(), 900.0),
-        (Skew(offset_s=45.0), 855.0),  # its clock is ahead: the lease ends early …
-        (Skew(offset_s=-45.0), 945.0),  # … or late
-        (Skew(drift=1e-3, since_s=NOON), 900.0 / 1.001),
-        (Skew(offset_s=3.3, drift=-2e-5, since_s=NOON), (900.0 - 3.3) / (1 - 2e-5)),
-    ],
-)
-def test_schedules_run_by_the_stations_own_clock(skew, steps_down_at) -> None:
-    model = charging()
-    model.set_clock(skew, NOON)
-    model.set_profile(1, profile(1, TX, (0, 20), (900, 6)), NOON)
-    model.advance(NOON + 2000)
-    ended_s = next(
-        at_s
-        for (at_s, before), (_, after) in itertools.pairwise(currents(model))
-        if (before, after) == (20, 6)
-    )
-    assert ended_s == pytest.approx(steps_down_at, abs=1e-5)
-
-
-def test_a_clock_put_right_puts_its_limits_right() -> None:
-    model = charging()
-    model.set_clock(Skew(offset_s=-7200.0), NOON)
-    model.set_profile(1, profile(1, DEFAULT, 6, start=-60), NOON)
-    assert model.offered_a(1) == 32, "what begins in the future limits nothing yet"
-    model.set_clock(RIGHT, NOON + 10)
-    assert model.offered_a(1) == 6
-
-
-@given(st.floats(-1e5, 1e5), st.floats(-0.01, 0.01), st.floats(0, 2e9))
-def test_a_skew_is_turned_back(offset_s, drift, at_s) -> None:
-    skew = Skew(offset_s, drift, NOON)
-    assert skew.site_s(skew.station_s(at_s)) == pytest.approx(at_s, abs=1e-5)
 
 
 def test_a_token_that_waits_starts_nothing_without_power() -> None:

@@ -18,11 +18,12 @@ from csms.domain.control import (
     Setting,
     StationOrder,
     WriteConfiguration,
+    placement_of,
 )
 from csms.domain.errors import Invalid
 from csms.domain.times import format_utc
 from csms.ocpp import endings
-from csms.ocpp.own_profiles import periods_of, placement_of, stand
+from csms.ocpp.own_profiles import periods_of, stand
 from csms.ocpp.tables import Control
 from csms.ocpp.v16 import messages as m
 from csms.ocpp.v16.capabilities import smart_charging

@@ -54,6 +54,8 @@ def _sent(connector: int, profile: m.ChargingProfile) -> SentProfile:
                 ),
             ),
         ),
+        # §3.13.2.
+        has_no_twins=True,
     )
 
 

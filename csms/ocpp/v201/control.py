@@ -15,10 +15,11 @@ from csms.domain.control import (
     ReadConfiguration,
     StationOrder,
     WriteConfiguration,
+    placement_of,
 )
 from csms.domain.times import format_utc
 from csms.ocpp import endings
-from csms.ocpp.own_profiles import periods_of, placement_of, stand
+from csms.ocpp.own_profiles import periods_of, stand
 from csms.ocpp.tables import Control
 from csms.ocpp.v201 import configuration
 from csms.ocpp.v201 import messages as m

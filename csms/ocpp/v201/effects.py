@@ -54,6 +54,7 @@ def _sent(evse: int, profile: m.ChargingProfile) -> SentProfile:
             )
             for schedule in profile.chargingSchedule
         ),
+        has_no_twins=False,
     )
 
 

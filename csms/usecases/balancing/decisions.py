@@ -2,31 +2,38 @@
 
 A line is compressed MessagePack. Kind "start": a controller was made (everything before it is over). Kind
 "steps": its steps in their order, each `[now_s, observations, orders]`, and each of these `[name, *fields]`.
+Kind "memory": what it knew after them, once a day: where a log's beginning was deleted, it runs from there.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast, get_args
 
 import msgspec
 from msgspec import Struct
 
+from balancer.memory import Memory
 from balancer.observations import Observation, SiteChanged
 from balancer.orders import ExposureRow, Order
 from balancer.settings import Settings
 from balancer.site import Site
 from csms.domain.errors import StorageError
 from csms.domain.records import DecisionLogged
+from csms.usecases.balancing import memories
 
 FORMAT = 1
-START, STEPS = "start", "steps"
+START, STEPS, MEMORY = "start", "steps", "memory"
 STEPS_IN_A_LINE = 32
 """What steps have in common is stored once in a line, so many are worth waiting for …"""
 WAITS_S = 15.0
 """… for so long (site time); orders that raise a limit wait for nothing."""
+
+MEMORY_EVERY_S = 86_400.0
+"""Site time; no longer than the shortest time for which lines are kept."""
 
 _TYPES: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (*get_args(Observation), *get_args(Order)) if kind is not SiteChanged
@@ -41,6 +48,13 @@ class Start(Struct, frozen=True, kw_only=True):
     site: dict[str, Any]
     settings: dict[str, Any]
     restored: list[Any]
+    format: int = FORMAT
+
+
+class Kept(Struct, frozen=True):
+    """What a controller knew."""
+
+    memory: dict[str, Any]
     format: int = FORMAT
 
 
@@ -60,10 +74,21 @@ def packed(value: object) -> bytes:
 def read_start(data: bytes) -> tuple[Site, Settings, tuple[ExposureRow, ...], float]:
     """Return what a controller was made of; raises `StorageError` for what another release wrote."""
     start = msgspec.msgpack.decode(zlib.decompress(data), type=Start)
-    if start.format != FORMAT:
-        raise StorageError(f"decisions in format {start.format} can't be read by this release")
+    _check_format(start.format)
     rows = tuple(msgspec.convert(row, ExposureRow) for row in start.restored)
     return Site.parse(start.site), msgspec.convert(start.settings, Settings), rows, start.now_s
+
+
+def read_memory(data: bytes) -> Memory:
+    """Return what a controller knew; raises `StorageError` for what another release wrote."""
+    kept = msgspec.msgpack.decode(zlib.decompress(data), type=Kept)
+    _check_format(kept.format)
+    return memories.from_plain(kept.memory)
+
+
+def _check_format(number: int) -> None:
+    if number != FORMAT:
+        raise StorageError(f"decisions in format {number} can't be read by this release")
 
 
 def read_steps(data: bytes) -> list[LoggedStep]:
@@ -98,18 +123,21 @@ class DecisionLog:
         """Have nothing to write."""
         self._site_id = site_id
         self._steps: list[LoggedStep] = []
+        self._readable_from_s = -math.inf
+        """When the newest line was written from which the log runs."""
 
     def start(
         self, site: Site, settings: Settings, restored: Iterable[ExposureRow], now_s: float
     ) -> DecisionLogged:
         """Return the line of a controller's beginning."""
+        self._readable_from_s = now_s
         start = Start(
             now_s=now_s,
             site=site.to_json(),
             settings=msgspec.to_builtins(settings),
             restored=[msgspec.to_builtins(row) for row in restored],
         )
-        return DecisionLogged(self._site_id, int(now_s * 1e6), START, packed(start))
+        return self._line(now_s, START, start)
 
     def step(self, now_s: float, observed: Sequence[Observation], ordered: Sequence[Order]) -> None:
         """Note a step."""
@@ -117,12 +145,20 @@ class DecisionLog:
             LoggedStep(now_s, tuple(map(to_plain, observed)), tuple(to_plain(order) for order in ordered))
         )
 
-    def line(self, now_s: float, *, now: bool) -> DecisionLogged | None:
-        """Return the line that is due (`now`: whatever there is), if any."""
+    def lines(self, now_s: float, memory: Callable[[], Memory], *, now: bool) -> tuple[DecisionLogged, ...]:
+        """Return the lines that are due (`now`: whatever there is); `memory` is the controller's, after the last step."""
         if not self._steps:
-            return None
-        due = now or len(self._steps) >= STEPS_IN_A_LINE or now_s - self._steps[0].now_s >= WAITS_S
-        if not due:
-            return None
+            return ()
+        remembers = now_s - self._readable_from_s >= MEMORY_EVERY_S
+        many = len(self._steps) >= STEPS_IN_A_LINE or now_s - self._steps[0].now_s >= WAITS_S
+        if not (now or remembers or many):
+            return ()
         steps, self._steps = self._steps, []
-        return DecisionLogged(self._site_id, int(now_s * 1e6), STEPS, packed(steps))
+        line = self._line(now_s, STEPS, steps)
+        if not remembers:
+            return (line,)
+        self._readable_from_s = now_s
+        return line, self._line(now_s, MEMORY, Kept(memories.to_plain(memory())))
+
+    def _line(self, now_s: float, kind: str, value: object) -> DecisionLogged:
+        return DecisionLogged(self._site_id, int(now_s * 1e6), kind, packed(value))

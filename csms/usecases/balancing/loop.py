@@ -31,7 +31,8 @@ from csms.usecases.balancing.news import SiteNews, SiteRevised
 from csms.usecases.balancing.observing import Observing, caps_of
 from csms.usecases.balancing.pacing import at_speed
 from csms.usecases.balancing.shaping import failsafe_order, limit_order
-from csms.usecases.balancing.stations import Station, StationOptions
+from csms.usecases.balancing.station_forms import StationOptions
+from csms.usecases.balancing.stations import Station
 from csms.usecases.balancing.steps import LoopOptions, Outgoing, Step
 from csms.usecases.balancing.view import AlarmView, SiteState
 
@@ -228,8 +229,8 @@ class SiteLoop:
         self._take_decision(decision, now_us)
         self._clear(now_us)
         outgoing = tuple(sorted(self._outgoing(now_us), key=lambda one: one.priority))
-        line = self._log.line(now_s, now=any(one.after_records for one in outgoing))
-        if line is not None:
+        now = any(one.after_records for one in outgoing)
+        for line in self._log.lines(now_s, self._controller.memory, now=now):
             found.keep(line)
         records, found.records = tuple(found.records), []
         alarms, found.alarms = tuple(found.alarms), []

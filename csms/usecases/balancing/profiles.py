@@ -18,6 +18,7 @@ from csms.domain.control import (
     ProfileForm,
     ProfilesTouched,
     is_external,
+    placement_of,
 )
 from csms.domain.records import ForeignRemoved, ForeignSaved, Record
 
@@ -33,7 +34,7 @@ class Foreign(Struct, frozen=True):
     caps: bool
     of_transaction: bool
     stand: tuple[Placement, int, int] | None = None
-    """Purpose, stack level and EVSE, of which a station holds one profile (0: the station's); None: unknown."""
+    """Purpose, stack level and EVSE (0: the station's) of a profile of ours that takes its place; None: none surely."""
 
 
 class Touched(Struct, frozen=True):
@@ -101,9 +102,11 @@ class ForeignProfiles:
     def replaced(self, key: EvseKey, order: FailsafeOrder | LimitOrder, at_us: int, wire_id: str) -> Touched:
         """Forget those in whose place a station has taken a profile of ours; a call under way may still set one."""
         before = dict(self._there.get(key, {}))
+        placement = placement_of(order)
+        stand = (placement, order.form.stack_level, 0 if placement is Placement.STATION else order.evse)
         under_way = {profile_id for _, of, profile_id in self._before if of == key}
         for profile_id, foreign in before.items():
-            if foreign.stand == _stand(order) and profile_id not in under_way:
+            if foreign.stand == stand and profile_id not in under_way:
                 del self._there[key][profile_id]
         return Touched(
             tuple(self._changes(key, before, at_us)), tuple(self._records(key, before, at_us, wire_id))
@@ -184,16 +187,9 @@ class ForeignProfiles:
 def _foreign(evse: Evse, effect: ProfileEffect, volts: float) -> Foreign:
     limit_a = _amperes(evse, effect.limit_a, effect.limit_w, volts, caps=effect.caps)
     stand = None
-    if effect.placement is not None and effect.stack_level is not None:
+    if effect.gives_way and effect.placement is not None and effect.stack_level is not None:
         stand = (effect.placement, effect.stack_level, effect.evse)
     return Foreign(limit_a, effect.caps, effect.of_transaction, stand)
-
-
-def _stand(order: FailsafeOrder | LimitOrder) -> tuple[Placement, int, int]:
-    placement = order.form.placement
-    if isinstance(order, FailsafeOrder) and placement is Placement.TRANSACTION:
-        placement = Placement.DEFAULT
-    return placement, order.form.stack_level, 0 if placement is Placement.STATION else order.evse
 
 
 def _stored(evse: Evse, fact: ForeignSaved, volts: float) -> Foreign:

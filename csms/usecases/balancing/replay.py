@@ -9,9 +9,18 @@ import msgspec
 from msgspec import Struct
 
 from balancer.controller import Controller
+from balancer.memory import Memory
 from balancer.observations import Observation
 from csms.domain.site import LoggedDecision
-from csms.usecases.balancing.decisions import START, from_plain, read_start, read_steps, to_plain
+from csms.usecases.balancing.decisions import (
+    MEMORY,
+    START,
+    from_plain,
+    read_memory,
+    read_start,
+    read_steps,
+    to_plain,
+)
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -27,13 +36,20 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 def replay(entries: Iterable[LoggedDecision]) -> list[Difference]:
-    """Return every difference, the oldest first; what stands before the first start can't be run and is skipped."""
+    """Return every difference, the oldest first.
+
+    A run whose start was deleted begins with its first memory; what stands before that can't be run and is skipped.
+    """
     controller: Controller | None = None
     differences: list[Difference] = []
     for entry in entries:
         if entry.kind == START:
             site, settings, restored, now_s = read_start(entry.data)
             controller = Controller(site, settings=settings, restored=restored, now_s=now_s)
+            continue
+        if entry.kind == MEMORY:
+            # Who ran up to here knows it all, and by itself.
+            controller = controller or _remembering(read_memory(entry.data))
             continue
         if controller is None:
             continue
@@ -54,3 +70,9 @@ def replay(entries: Iterable[LoggedDecision]) -> list[Difference]:
                     )
                 )
     return differences
+
+
+def _remembering(memory: Memory) -> Controller:
+    controller = Controller(memory.site, settings=memory.settings, now_s=memory.now_s)
+    controller.take_over(memory)
+    return controller

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.csms.api.staged import Stage, staged
-from tests.csms.api.world import SITE, SITES, World, site
+from tests.csms.api.world import SITE, SITES, World, revision_of, site
 from tests.csms.http.app import problem_of
 
 pytestmark = pytest.mark.anyio
@@ -30,32 +30,42 @@ async def test_what_is_no_tag_changes_nothing(world: World, method: str, odd: st
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-@pytest.mark.parametrize("other", ['"0"', '"2"', 'W/"1"', '"2", "3"'])
+@pytest.mark.parametrize(
+    "other", ['"1"', '"0-{made}"', '"2-{made}"', 'W/"1-{made}"', '"2-{made}", "3-{made}"']
+)
 async def test_a_condition_that_does_not_hold_tells_the_present_tag(world: World, method: str, other: str):
-    await world.add()
-    answer = await world.http.request(method, DEPOT, json=SITE, headers={"If-Match": other})
+    tag = (await world.add()).headers["etag"]
+    wanted = other.format(made=tag.strip('"').partition("-")[2])
+    answer = await world.http.request(method, DEPOT, json=SITE, headers={"If-Match": wanted})
     problem_of(answer, "outdated", 412)
-    assert answer.headers["etag"] == '"1"'
+    assert answer.headers["etag"] == tag
 
 
 async def test_one_of_several_tags_is_enough(world: World):
-    await world.add()
-    assert (await world.http.put(DEPOT, json=SITE, headers={"If-Match": '"7", "1"'})).status_code == 200
-    assert (await world.http.delete(DEPOT, headers={"If-Match": '"7", "2"'})).status_code == 204
+    tag = (await world.add()).headers["etag"]
+    changed = await world.http.put(DEPOT, json=SITE, headers={"If-Match": f'"7", {tag}'})
+    assert changed.status_code == 200
+    wanted = f'"7", {changed.headers["etag"]}'
+    assert (await world.http.delete(DEPOT, headers={"If-Match": wanted})).status_code == 204
 
 
 async def test_who_is_told_to_look_is_told_the_tag_too(world: World):
-    await world.add()
+    tag = (await world.add()).headers["etag"]
     answer = await world.http.put(DEPOT, json=SITE)
     problem_of(answer, "precondition-required", 428)
-    assert answer.headers["etag"] == '"1"'
+    assert answer.headers["etag"] == tag
 
 
-async def test_a_site_that_came_anew_begins_anew(world: World):
-    await world.add()
-    await world.http.put(DEPOT, json=SITE, headers=ANY)
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_a_site_that_came_anew_is_not_the_one_that_was_seen(world: World, method: str):
+    seen = (await world.add()).headers["etag"]
     await world.http.delete(DEPOT)
-    assert (await world.add()).headers["etag"] == '"1"'
+    anew = await world.add()
+    assert revision_of(anew) == 1
+    answer = await world.http.request(method, DEPOT, json=site(name="South"), headers={"If-Match": seen})
+    problem_of(answer, "outdated", 412)
+    assert answer.headers["etag"] == anew.headers["etag"] != seen
+    assert (await world.http.get(DEPOT, headers={"If-None-Match": seen})).json() == anew.json()
 
 
 async def test_who_replaces_whatever_there_is_always_wins(world: World):
@@ -64,7 +74,7 @@ async def test_who_replaces_whatever_there_is_always_wins(world: World):
         *(world.http.put(DEPOT, json=site(name=f"Name {number}"), headers=ANY) for number in range(6))
     )
     assert [answer.status_code for answer in answers] == [200] * 6
-    assert sorted(answer.headers["etag"] for answer in answers) == [f'"{number}"' for number in range(2, 8)]
+    assert sorted(map(revision_of, answers)) == list(range(2, 8))
 
 
 async def test_who_removes_whatever_there_is_is_not_told_that_it_changed(world: World):
@@ -155,9 +165,9 @@ def add_the_same(stage: Stage) -> None:
 
 async def test_what_another_process_changed_under_a_condition_fails_it(tmp_path: Path):
     async with staged(tmp_path) as stage:
-        await stage.add()
+        seen = (await stage.add()).headers["etag"]
         stage.store.after("known_stations", lambda: revise(stage))
-        answer = await stage.http.put(DEPOT, json=site(name="South"), headers={"If-Match": '"1"'})
+        answer = await stage.http.put(DEPOT, json=site(name="South"), headers={"If-Match": seen})
         problem_of(answer, "outdated", 412)
         assert (await stage.http.get(DEPOT)).json()["name"] == "Depot North"
 

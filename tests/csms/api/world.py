@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -48,6 +49,13 @@ SITE: dict[str, Any] = {
 
 def site(**changes: Any) -> dict[str, Any]:
     return {**copy.deepcopy(SITE), **changes}
+
+
+def revision_of(answer: httpx.Response) -> int:
+    """Return the revision that a site's `ETag` names; what follows it says when the site was added."""
+    tag = re.fullmatch(r'"(\d+)-\d+"', answer.headers["etag"])
+    assert tag is not None
+    return int(tag[1])
 
 
 BEGAN_US = 1_750_000_000_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from csms.domain.control import Placement, ProfileEffect, ProfileForm
+from csms.domain.control import FailsafeOrder, LimitOrder, Placement, ProfileEffect, ProfileForm, placement_of
 
 TRANSACTION, DEFAULT, STATION = Placement.TRANSACTION, Placement.DEFAULT, Placement.STATION
 
@@ -40,3 +40,20 @@ def test_only_profiles_at_our_stack_level_can_take_ours_away() -> None:
 
 def test_what_only_sets_another_profile_takes_nothing_away() -> None:
     assert not _effect(None, None, clears_own=False).takes_ours(ProfileForm())
+
+
+@pytest.mark.parametrize(
+    ("placement", "failsafe"),
+    [
+        (Placement.TRANSACTION, Placement.DEFAULT),
+        (Placement.DEFAULT, Placement.DEFAULT),
+        (Placement.STATION, Placement.STATION),
+    ],
+)
+def test_a_failsafe_outlives_every_transaction(placement, failsafe):
+    form = ProfileForm(placement=placement)
+    limit = LimitOrder(
+        evse=1, ocpp_transaction_id="1", limit=6.0, failsafe=0.0, lease_s=None, form=form, start_us=0
+    )
+    assert placement_of(limit) is placement
+    assert placement_of(FailsafeOrder(evse=1, limit=0.0, form=form, start_us=0)) is failsafe

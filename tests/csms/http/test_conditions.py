@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi import Request
 
+from csms.domain.site import SiteVersion
 from csms.http.conditions import check_match, check_replacement, etag, unchanged
 from csms.http.problems import Refused
 
@@ -82,5 +83,6 @@ def test_who_has_another_or_none_gets_it():
     assert not unchanged(request(), 3)
 
 
-def test_a_tag_is_the_revision_in_quotes():
+def test_a_tag_is_the_version_in_quotes():
     assert etag(7) == '"7"'
+    assert etag(SiteVersion(7, 1_750_000_000_000_000)) == '"7-1750000000000000"'

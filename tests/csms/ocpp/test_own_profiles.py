@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.domain.control import OWN_PROFILE_IDS, FailsafeOrder, LimitOrder, Placement, ProfileForm
-from csms.ocpp.own_profiles import LARGEST_LIMIT, owner_of, placement_of, rounded_down, stand
+from csms.domain.control import OWN_PROFILE_IDS, Placement
+from csms.ocpp.own_profiles import LARGEST_LIMIT, owner_of, rounded_down, stand
 
 
 @given(limit=st.floats(0, LARGEST_LIMIT))
@@ -32,20 +32,3 @@ def test_whose_profile_it_is_shows_in_its_id(evse, placement):
 @pytest.mark.parametrize("profile_id", [-1, 0, OWN_PROFILE_IDS.start - 1, OWN_PROFILE_IDS.stop])
 def test_all_other_ids_are_not_ours(profile_id):
     assert owner_of(profile_id) is None
-
-
-@pytest.mark.parametrize(
-    ("placement", "failsafe"),
-    [
-        (Placement.TRANSACTION, Placement.DEFAULT),
-        (Placement.DEFAULT, Placement.DEFAULT),
-        (Placement.STATION, Placement.STATION),
-    ],
-)
-def test_a_failsafe_outlives_every_transaction(placement, failsafe):
-    form = ProfileForm(placement=placement)
-    limit = LimitOrder(
-        evse=1, ocpp_transaction_id="1", limit=6.0, failsafe=0.0, lease_s=None, form=form, start_us=0
-    )
-    assert placement_of(limit) is placement
-    assert placement_of(FailsafeOrder(evse=1, limit=0.0, form=form, start_us=0)) is failsafe

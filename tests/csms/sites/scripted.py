@@ -21,7 +21,7 @@ from csms.domain.control import (
     WriteConfiguration,
 )
 from csms.domain.records import CapSaved, EventRecorded, Record
-from csms.domain.site import KnownStation, SiteFacts, SiteStation, StoredSite
+from csms.domain.site import KnownStation, SiteFacts, SiteStation, SiteVersion, StoredSite
 from csms.sites import NewReading, Sites, SitesOptions
 from csms.sites.life import SitesStorage
 from csms.sites.pace import PaceLimits
@@ -49,7 +49,8 @@ def config(site_id: str = "depot", *stations: str, **more: object) -> dict[str, 
 
 
 def stored(site_id: str = "depot", *stations: str, revision: int = 1) -> StoredSite:
-    return StoredSite(id=site_id, revision=revision, config=json.dumps(config(site_id, *stations)).encode())
+    written = json.dumps(config(site_id, *stations)).encode()
+    return StoredSite(id=site_id, revision=revision, made_us=NOW_US, config=written)
 
 
 def touched(name: str = "CP-1", command_id: str = "cmd-1") -> ProfilesTouched:
@@ -303,8 +304,8 @@ class ScriptedStorage:
     async def sites(self) -> list[StoredSite]:
         return list(self.stored)
 
-    async def site_versions(self) -> dict[str, tuple[int, int]]:
-        return {one.id: (one.revision, 0) for one in self.stored}
+    async def site_versions(self) -> dict[str, SiteVersion]:
+        return {one.id: one.version for one in self.stored}
 
     async def caps(self) -> list[CapSaved]:
         return []

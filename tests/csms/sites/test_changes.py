@@ -19,7 +19,8 @@ async def test_a_new_configuration_is_taken_over_by_the_running_loop(tmp_path: P
     async with opened(tmp_path) as world:
         loop = await world.began()
         world.link.connected = {"CP-2"}
-        await world.sites.put_site(site("depot", "CP-1", "CP-2"), expected_revision=1)
+        seen = (await world.sites.get_site("depot")).version
+        await world.sites.put_site(site("depot", "CP-1", "CP-2"), expected=seen)
         await world.until(lambda: loop.told)
         (revised,) = loop.told
         assert isinstance(revised, SiteRevised)

@@ -12,7 +12,7 @@ import pytest
 
 from csms.domain.errors import Busy, Conflict, Invalid, NotFound, Outdated, StorageError
 from csms.domain.records import CapRemoved, CapSaved
-from csms.domain.site import StoredSite
+from csms.domain.site import SiteVersion, StoredSite
 from csms.sites import NewCap, NewReading
 from csms.storage import SqliteStorage
 from csms.usecases import site_keeping
@@ -57,13 +57,13 @@ async def test_a_site_is_added_shown_changed_and_removed(tmp_path: Path):
     async with opened(tmp_path) as world:
         sites = world.sites
         added = await sites.put_site(site(name="Depot"), create=True)
-        assert (added.id, added.revision, added.config["name"]) == ("depot", 1, "Depot")
+        assert (added.id, added.version.revision, added.config["name"]) == ("depot", 1, "Depot")
         assert added.config["mode"] == "observe"
-        changed = await sites.put_site(site(name="Depot North"), expected_revision=1)
-        assert changed.revision == 2
+        changed = await sites.put_site(site(name="Depot North"), expected=added.version)
+        assert changed.version == SiteVersion(2, added.version.made_us)
         assert await sites.get_site("depot") == changed
         assert await sites.list_sites() == [changed]
-        await sites.delete_site("depot", expected_revision=2)
+        await sites.delete_site("depot", expected=changed.version)
         assert await sites.list_sites() == []
         assert world.sites.tasks() == {}
 
@@ -73,17 +73,17 @@ async def test_what_contradicts_what_is_there_is_refused(tmp_path: Path):
         sites = world.sites
         with pytest.raises(NotFound):
             await sites.put_site(site())
-        await sites.put_site(site(), create=True)
+        there = (await sites.put_site(site(), create=True)).version
         with pytest.raises(Conflict, match="there is a site depot already"):
             await sites.put_site(site(), create=True)
         with pytest.raises(Conflict, match="there is a site depot already; case tells no sites apart"):
             await sites.put_site(site("DEPOT", "CP-9"), create=True)
         with pytest.raises(NotFound):
             await sites.put_site(site("DEPOT", "CP-9"))
-        with pytest.raises(Outdated, match="its revision is 1"):
-            await sites.put_site(site(), expected_revision=2)
+        with pytest.raises(Outdated, match=f"its version is {there}"):
+            await sites.put_site(site(), expected=there._replace(revision=2))
         with pytest.raises(Outdated):
-            await sites.delete_site("depot", expected_revision=7)
+            await sites.delete_site("depot", expected=there._replace(made_us=7))
         with pytest.raises(Conflict, match="cp-1 belongs to the site depot"):
             await sites.put_site(site("south", "cp-1"), create=True)
         for ask in (sites.get_site, sites.check_site, sites.delete_site):

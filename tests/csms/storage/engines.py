@@ -18,6 +18,7 @@ from csms.storage.writer import WriterLimits
 
 SECRET = bytes(range(32))
 NOW_US = 1_750_000_000_000_000
+MINUTE_US = 60_000_000
 _T = TypeVar("_T")
 Story = Callable[[SqliteStorage], Awaitable[_T]]
 
@@ -111,3 +112,8 @@ async def written(storage: SqliteStorage, *units: Sequence[Record]) -> list[Exce
     await storage.settled()
     assert len(ended) == len(units)
     return ended
+
+
+def count(engine: SqliteEngine, table: str) -> int:
+    """Return how many rows there are in a table."""
+    return engine.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]  # noqa: S608

@@ -91,8 +91,8 @@ def test_a_site_is_found_as_it_was_saved_last(engine: SqliteEngine):
 
     sites, depot, none, versions = told(engine, ask, [yard], [SITE], [newer])
 
-    assert sites == [depot, StoredSite(id="yard", revision=1, config=b"{}")]
-    assert depot == StoredSite(id="depot", revision=2, config=b"{2}")
+    assert sites == [depot, StoredSite(id="yard", revision=1, made_us=NOW_US, config=b"{}")]
+    assert depot == StoredSite(id="depot", revision=2, made_us=NOW_US, config=b"{2}")
     assert none is None
     assert versions == {"depot": (2, NOW_US), "yard": (1, NOW_US)}
 

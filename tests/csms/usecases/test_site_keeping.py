@@ -30,7 +30,7 @@ def test_a_new_site_begins_with_revision_1_and_places_each_of_its_stations_once(
 
 
 def test_a_changed_site_follows_its_revision_and_lets_go_of_stations_that_are_no_longer_in_it():
-    before = StoredSite(id="depot", revision=7, config=b"{}")
+    before = StoredSite(id="depot", revision=7, made_us=1, config=b"{}")
     others = [known("A", "depot"), known("B", "depot", registered=False), known("C", "yard"), known("D")]
 
     records = saved("depot", config("A"), before=before, known=others, at_us=NOW_US)
@@ -43,7 +43,7 @@ def test_a_changed_site_follows_its_revision_and_lets_go_of_stations_that_are_no
 
 
 def test_a_removed_site_lets_go_of_all_its_stations():
-    site = StoredSite(id="depot", revision=7, config=b"{}")
+    site = StoredSite(id="depot", revision=7, made_us=1, config=b"{}")
 
     records = removed(site, [known("A", "depot"), known("B", "yard"), known("C")])
 

@@ -74,6 +74,7 @@ def test_a_foreign_profile_sets_its_limit_and_may_take_the_place_of_ours(
             clears_own=True,
             placement=placement,
             stack_level=2,
+            gives_way=True,
             sets=True,
             limit_a=8.0,
             caps=caps,

@@ -123,6 +123,23 @@ def test_a_profile_under_an_id_of_ours_takes_ours_away_wherever_it_stands(profil
     assert (foreign.evse, foreign.sets, foreign.limit_a) == (1, True, 8.0)
 
 
+@pytest.mark.parametrize(
+    ("evse", "purpose", "profile_id", "gives_way"),
+    [
+        (2, "TxDefaultProfile", 1_000_002, True),
+        (2, "TxProfile", 1_500_002, True),
+        (0, "ChargingStationMaxProfile", 1_900_000, True),
+        (2, "TxProfile", 1_000_002, False),
+        (1, "TxDefaultProfile", 1_000_002, False),
+        (0, "TxDefaultProfile", 1_000_001, False),
+        (2, "TxDefaultProfile", 5, False),
+    ],
+)
+def test_only_what_has_the_id_of_ours_there_surely_gives_way_to_it(evse, purpose, profile_id, gives_way):
+    """K01.FR.05; of twins (K01.FR.06, .39) nothing says which one a station goes by."""
+    assert _set(evse, _profile(purpose, id=profile_id))[-1].gives_way is gives_way
+
+
 # --- starting
 
 

@@ -215,7 +215,8 @@ class World:
 
     @property
     def stored(self) -> StoredSite:
-        return StoredSite(id="depot", revision=self.revision, config=msgspec.json.encode(self.config))
+        config = msgspec.json.encode(self.config)
+        return StoredSite(id="depot", revision=self.revision, made_us=START_US, config=config)
 
     @property
     def online(self) -> frozenset[str]:

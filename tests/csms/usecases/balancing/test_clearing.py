@@ -267,6 +267,7 @@ def set_foreign(world: World, stage: EffectStage, *, evse: int = 1, profile_id: 
         placement=Placement.DEFAULT,
         stack_level=world.orders("CP-1", FailsafeOrder)[-1].form.stack_level,
         sets=True,
+        gives_way=True,
         limit_a=20.0,
     )
     world.tell(ProfilesTouched("CP-1", world.now_us, f"call-{profile_id}", stage, (effect,)))

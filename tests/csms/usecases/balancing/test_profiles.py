@@ -112,6 +112,30 @@ def test_one_of_the_transaction_ends_with_it():
     assert exposure_a(world) == 0.0
 
 
+@pytest.mark.parametrize(("gives_way", "left"), [(True, 0), (False, 1)])
+def test_ours_takes_the_place_only_of_what_surely_gives_way(gives_way: bool, left: int):
+    world = settled()
+    world.plug_in("CP-1", "t1")
+    world.run(40)
+    form = world.orders("CP-1", LimitOrder)[-1].form
+    twin = ProfileEffect(
+        evse=1,
+        profile_id=7,
+        clears_own=True,
+        placement=form.placement,
+        stack_level=form.stack_level,
+        sets=True,
+        gives_way=gives_way,
+        limit_a=20.0,
+    )
+    before = len(world.orders("CP-1", LimitOrder))
+    touch(world, twin, EffectStage.LEAVING, EffectStage.ACCEPTED)
+    world.run(60)
+    assert len(world.orders("CP-1", LimitOrder)) > before
+    assert len(world.foreign) == left
+    assert world.evse("CP-1").foreign_profiles == left
+
+
 def test_a_restart_knows_them():
     world = settled()
     touch(world, FOREIGN, EffectStage.LEAVING, EffectStage.ACCEPTED)

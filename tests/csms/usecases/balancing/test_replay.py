@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -14,16 +15,19 @@ from balancer.site import EvseKey, Site
 from csms.domain.errors import StorageError
 from csms.domain.site import LoggedDecision
 from csms.usecases.balancing.decisions import (
+    MEMORY,
     START,
     STEPS,
     LoggedStep,
     from_plain,
     packed,
+    read_memory,
     read_start,
+    read_steps,
     to_plain,
 )
 from csms.usecases.balancing.replay import replay
-from tests.csms.usecases.balancing.scripted import FakeStation, World, site_config
+from tests.csms.usecases.balancing.scripted import FakeStation, World, sample, site_config
 
 KEY = EvseKey("CP-1", 1)
 
@@ -80,6 +84,79 @@ def test_a_log_of_another_format_is_refused():
         read_start(data)
     with pytest.raises(StorageError):
         replay([LoggedDecision(number=1, at_us=0, kind=START, data=data)])
+
+
+DAY_S = 86_400.0
+
+
+def days(count: int) -> World:
+    """A site over some days: cars come and go, a charger boots, and the site changes while others charge."""
+    world = World(FakeStation("CP-1"), FakeStation("CP-2"), samples=False)
+    world.run(5)
+    for day in range(count):
+        world.plug_in("CP-1", f"morning-{day}", wants_a=12.0)
+        world.run(3 * 3600)
+        world.plug_in("CP-2", f"noon-{day}")
+        world.run(600)
+        world.tell(sample("CP-1", f"morning-{day}", world.now_us, 11.0))
+        world.run(3600)
+        world.boot("CP-2")
+        world.revise(nodes=[{"id": "main", "rating_a": 20 + day}])
+        world.run(8 * 3600)
+        world.unplug("CP-1")
+        world.run(6 * 3600)
+        world.unplug("CP-2")
+        world.run(DAY_S - 18 * 3600 - 600)
+    return world
+
+
+def orders(line: LoggedDecision) -> int:
+    """Return how many steps of a line have orders."""
+    return sum(bool(step.orders) for step in read_steps(line.data))
+
+
+def without_orders(line: LoggedDecision) -> LoggedDecision:
+    steps = [LoggedStep(step.now_s, step.observations, ()) for step in read_steps(line.data)]
+    return msgspec.structs.replace(line, data=packed(steps))
+
+
+def test_a_log_without_its_beginning_runs_from_its_first_memory_on():
+    """Lines older than the retention are deleted: wherever that cuts, at most a day can't be run again."""
+    lines = days(3).decisions
+    places = [index for index, entry in enumerate(lines) if entry.kind == MEMORY]
+    times_s = [lines[0].at_us / 1e6, *(lines[index].at_us / 1e6 for index in places)]
+    assert [line.kind for line in lines].count(START) == 1
+    assert len(places) >= 2
+    assert all(DAY_S <= then - before < DAY_S + 3600 for before, then in pairwise(times_s))
+    for cut in [1, places[0] // 2, places[0], places[0] + 1, places[-1] - 1, places[-1]]:
+        assert replay(lines[cut:]) == []
+    for place in places:
+        ran = lines[place:]
+        last = max(index for index, one in enumerate(ran) if one.kind == STEPS and orders(one))
+        ran[last] = without_orders(ran[last])
+        # So it was run, and not skipped.
+        assert len(replay(ran)) == orders(lines[place + last])
+    assert replay(lines[places[-1] + 1 :]) == []
+
+
+def test_who_ran_from_the_start_is_not_made_anew_by_a_memory():
+    lines = days(2).decisions
+    lines = [msgspec.structs.replace(line, data=b"") if line.kind == MEMORY else line for line in lines]
+    assert replay(lines) == []
+
+
+def test_a_start_after_a_memory_begins_anew():
+    world = days(2)
+    world.start()
+    world.plug_in("CP-1", "late")
+    world.run(600)
+    place = next(index for index, entry in enumerate(world.decisions) if entry.kind == MEMORY)
+    assert replay(world.decisions[place:]) == []
+
+
+def test_a_memory_of_another_format_is_refused():
+    with pytest.raises(StorageError, match="99"):
+        read_memory(packed({"memory": {}, "format": 99}))
 
 
 @pytest.mark.parametrize(
