@@ -253,7 +253,7 @@ def _updated(state: StationState, now: Transaction, told: Told) -> TransactionUp
         meter_start_wh=now.meter_start_wh,
         reservation_id=None if told.reservation_id is None else told.reservation_id.number,
         orphan=int(now.orphan),
-        charging_state=None if told.charging_state is None else told.charging_state.text,
+        charging_state=told.charging_state,
         phases_used=None if told.phases_used is None else told.phases_used.number,
         remote_start_id=None if told.remote_start_id is None else told.remote_start_id.number,
         told=_written(told),
@@ -337,14 +337,13 @@ def _line(
 def _described(
     state: StationState, transaction: Transaction, told: Told, closing: TransactionClosed | None
 ) -> dict[str, object]:
-    charging_state = None if told.charging_state is None else told.charging_state.text
     if closing is not None:
-        return sessions.describe_end(state, transaction, closing) | {"state": charging_state}
+        return sessions.describe_end(state, transaction, closing) | {"state": told.charging_state}
     return sessions.describe(state, transaction) | {
         "started_at": format_utc(transaction.started_at_us),
         "ended_at": None if transaction.ended_at_us is None else format_utc(transaction.ended_at_us),
         "active": transaction.active,
         "meter_start_wh": transaction.meter_start_wh,
         "orphan": transaction.orphan,
-        "state": charging_state,
+        "state": told.charging_state,
     }

@@ -342,6 +342,16 @@ def test_a_station_that_counts_wrongly_loses_nothing(world: StoredWorld):
     assert len(world.table("transaction_events")) == 4
 
 
+def test_a_station_that_counts_anew_in_mid_transaction_is_believed_what_its_car_does_now(world: StoredWorld):
+    world.send(started(0, evse=1))
+    world.send(updated(57, charging_state="SuspendedEV", at_us=NOON + 5 * MINUTE))
+    world.send(updated(1, charging_state="Charging", at_us=NOON + 6 * MINUTE))
+
+    assert row(world)["charging_state"] == "Charging"
+    world.send(updated(56, charging_state="EVConnected", at_us=NOON + 4 * MINUTE, offline=True))
+    assert row(world)["charging_state"] == "Charging"
+
+
 @pytest.mark.parametrize("crash", [False, True])
 def test_an_id_that_is_given_again_after_the_end_is_another_transactions(world: StoredWorld, crash: bool):
     """Some stations count from 1 again after a restart."""
