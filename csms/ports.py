@@ -57,7 +57,7 @@ class TransactionByOcppId(Struct, frozen=True):
 
 
 class TransactionOfEvents(Struct, frozen=True):
-    """Find the station's transaction that events tell of under this OCPP id, which the station gave."""
+    """Find the station's newest transaction that events tell of under this OCPP id, which the station gave."""
 
     ocpp_id: str
 

@@ -91,7 +91,7 @@ class TransactionOpened(Struct, frozen=True, gc=False):
 
     A start is the same start by station, EVSE, connector, token, device time and meter, whatever its id. An
     orphan is the same orphan by its id alone, which is therefore derived from all that its stop says. What
-    events tell of (`told`) is the same by station and OCPP id.
+    events tell of (`told`) is the same by station, OCPP id and `reuse`.
     """
 
     id: str
@@ -110,6 +110,8 @@ class TransactionOpened(Struct, frozen=True, gc=False):
     orphan: int
     told: str | None = None
     """JSON of `domain.told.Told`; None: told by a start and a stop."""
+    reuse: int = 0
+    """How many of its station's earlier transactions had its OCPP id."""
 
 
 class TransactionClosed(Struct, frozen=True, gc=False):

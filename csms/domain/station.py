@@ -19,6 +19,9 @@ KEPT_ENDED = 16
 KEPT_OPEN = 1_000
 """How many open ones; a station with more is broken, and the oldest of them stay in the store alone."""
 
+KEPT_CONNECTORS = 1_000
+"""How many connectors' statuses are kept; what tells of more is broken."""
+
 
 def is_station_id(text: str) -> bool:
     """Tell whether `text` may name a station (after one percent-decoding)."""

@@ -63,9 +63,10 @@ class StopToken(NamedTuple):
     hmac: bytes
 
 
-class Text(NamedTuple):
-    """A word and who said it."""
+class ChargingState(NamedTuple):
+    """The newest charging state; by time, for a station that counts anew in mid-transaction goes on in time."""
 
+    at_us: int
     seq_no: int
     text: str
 
@@ -111,7 +112,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     place: Place | None = None
     token: StartToken | None = None
     stop_token: StopToken | None = None
-    charging_state: Text | None = None
+    newest_state: ChargingState | None = None
     phases_used: Number | None = None
     remote_start_id: Number | None = None
     reservation_id: Number | None = None
@@ -119,6 +120,11 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     meter_stop: MeterStop | None = None
     registers: tuple[Register, ...] = ()
     """The newest, oldest first."""
+
+    @property
+    def charging_state(self) -> str | None:
+        """The newest charging state that was told."""
+        return None if self.newest_state is None else self.newest_state.text
 
     @property
     def started(self) -> bool:
@@ -156,7 +162,9 @@ def told_by(
         place=_place(event),
         token=token,
         stop_token=stop_token,
-        charging_state=None if event.charging_state is None else Text(seq, event.charging_state),
+        newest_state=None
+        if event.charging_state is None
+        else ChargingState(at_us, seq, event.charging_state),
         phases_used=_number(seq, event.phases_used),
         remote_start_id=_number(seq, event.remote_start_id),
         reservation_id=_number(seq, event.reservation_id),
@@ -176,7 +184,7 @@ def joined(one: Told, other: Told) -> Told:
         place=_least(one.place, other.place),
         token=_least(one.token, other.token),
         stop_token=_greatest(one.stop_token, other.stop_token),
-        charging_state=_greatest(one.charging_state, other.charging_state),
+        newest_state=_greatest(one.newest_state, other.newest_state),
         phases_used=_greatest(one.phases_used, other.phases_used),
         remote_start_id=_least(one.remote_start_id, other.remote_start_id),
         reservation_id=_least(one.reservation_id, other.reservation_id),

@@ -7,7 +7,7 @@ import enum
 from msgspec import Struct
 
 from csms.domain.token import Verdict
-from csms.domain.told import Told
+from csms.domain.told import Start, Told
 
 MAX_POWER_W = 4_000_000
 """No connector delivers more: the Megawatt Charging System ends at 3.75 MW (1,250 V, 3,000 A)."""
@@ -88,6 +88,8 @@ class Transaction(Struct, kw_only=True):
     """Made of a stop whose start never came, or of events whose Started has not come yet."""
     told: Told | None = None
     """What its events told (OCPP 2.x); None: told by a start and a stop."""
+    reuse: int = 0
+    """How many of its station's earlier transactions had its id: some count anew after a restart (OCPP 2.x)."""
 
     @property
     def active(self) -> bool:
@@ -113,6 +115,20 @@ class Transaction(Struct, kw_only=True):
         if told.end is not None:
             stop_wh = self._last_register(told) if told.meter_stop is None else told.meter_stop.energy_wh
             self.end(told.end.at_us, told.end.device_at, stop_wh)
+
+    def is_over_before(self, start: Start) -> bool:
+        """Tell whether a Started is another transaction's: it has the number of this one's and is later than its end.
+
+        No transaction has two events of one number, and none starts after its end.
+        """
+        told = self.told
+        return (
+            told is not None
+            and told.started
+            and (start.missing, start.seq_no) == (0, told.start.seq_no)
+            and self.ended_at_us is not None
+            and start.at_us > self.ended_at_us
+        )
 
     def take_reading(self, energy_wh: float, at_us: int) -> None:
         """Remember the import register where it is plausible; an older, lower or absurdly high one is not."""

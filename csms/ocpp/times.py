@@ -9,7 +9,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST_YEAR = 1970
 _LATEST_YEAR = 2099
 _LONGEST = 64
-"""Characters that are worth a second look."""
+"""Characters that are worth a second look, or keeping."""
 _DAY_US = 86_400_000_000
 _SECOND_US = 1_000_000
 
@@ -36,6 +36,11 @@ def parse(text: str) -> int | None:
     except ValueError:
         return _parse_loose(text)
     return _microseconds(moment)
+
+
+def as_said(text: str) -> str:
+    """Return a station's timestamp as it is kept beside what it means: cut, for no schema bounds it."""
+    return text[:_LONGEST]
 
 
 def is_date_time(text: str) -> bool:

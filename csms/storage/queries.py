@@ -72,7 +72,7 @@ _IDENTITY = (
 _CONNECTORS = "SELECT evse, connector, status, error, at_us FROM connectors WHERE station_id = :station_id"
 _TRANSACTION = (
     "SELECT x.id, x.ocpp_id, x.evse, x.connector, t.hmac, x.device_started_at, x.meter_start_wh, x.started_at_us, "
-    "x.ended_at_us, x.meter_stop_wh, x.closed_by, x.device_ended_at, x.token_verdict, x.orphan, x.told "
+    "x.ended_at_us, x.meter_stop_wh, x.closed_by, x.device_ended_at, x.token_verdict, x.orphan, x.told, x.reuse "
     "FROM transactions AS x LEFT JOIN tokens AS t ON t.id = x.token_id WHERE x.station_id = :station_id AND "
 )
 _OPEN = f"{_TRANSACTION} x.ended_at_us IS NULL ORDER BY x.received_at_us DESC, x.id LIMIT {KEPT_OPEN}"
@@ -83,7 +83,7 @@ _BY_ID = _TRANSACTION + "x.id = :id"
 _BY_OCPP_ID = (
     _TRANSACTION + "x.ocpp_id = :ocpp_id AND x.told IS NULL ORDER BY x.received_at_us DESC, x.id LIMIT 1"
 )
-_OF_EVENTS = _TRANSACTION + "x.ocpp_id = :ocpp_id AND x.told IS NOT NULL"
+_OF_EVENTS = _TRANSACTION + "x.ocpp_id = :ocpp_id AND x.told IS NOT NULL ORDER BY x.reuse DESC LIMIT 1"
 _EVENT_KNOWN = (
     "SELECT count(*) FROM transaction_events WHERE station_id = :station_id AND ocpp_id = :ocpp_id "
     "AND seq_no = :seq_no AND stage = :stage AND device_at = :device_at"
@@ -235,6 +235,7 @@ class _TransactionRow(NamedTuple):
     token_verdict: str | None
     orphan: int
     told: str | None
+    reuse: int
 
 
 def _transaction(rows: Rows, columns: Sequence[Any]) -> Transaction:
@@ -256,6 +257,7 @@ def _transaction(rows: Rows, columns: Sequence[Any]) -> Transaction:
         verdict=None if row.token_verdict is None else Verdict(row.token_verdict),
         orphan=bool(row.orphan),
         told=None if row.told is None else msgspec.json.decode(row.told, type=Told),
+        reuse=row.reuse,
     )
     if (begins or row.told is not None) and transaction.closed_by is not ClosedBy.STATION:
         take_readings(rows, transaction)

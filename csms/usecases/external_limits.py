@@ -6,7 +6,7 @@ from csms.domain.answers import Acknowledged
 from csms.domain.control import external_profile_id
 from csms.domain.events import ExternalLimitReported
 from csms.domain.records import ForeignRemoved, ForeignSaved, Record
-from csms.domain.station import StationState
+from csms.domain.station import KEPT_CONNECTORS, StationState
 from csms.ports import Context, Outcome
 from csms.usecases import event_log
 
@@ -14,7 +14,8 @@ from csms.usecases import event_log
 def report(state: StationState, event: ExternalLimitReported, context: Context) -> Outcome:
     """Log the limit, and let the balancing know that no more is drawn there, whatever it grants.
 
-    One that names no EVSE holds for all of them together; its end is the end of all limits of its source.
+    One that names no EVSE holds for all of them together; its end is the end of all limits of its source. One on
+    an EVSE that nobody knows is only logged where its number is beyond those that a station can have.
     """
     data = {
         "station_id": state.id,
@@ -25,8 +26,11 @@ def report(state: StationState, event: ExternalLimitReported, context: Context) 
         "ended": event.ended,
     }
     line = event_log.line("station.external-limit", state, context.received_at_us, data)
-    known = _ended(state.id, event) if event.ended else (_begun(state.id, event, context.received_at_us),)
-    return Outcome(Acknowledged(), (*known, line))
+    if event.ended:
+        return Outcome(Acknowledged(), (*_ended(state.id, event), line))
+    if event.evse > KEPT_CONNECTORS and event.evse not in state.evses:
+        return Outcome(Acknowledged(), (line,))
+    return Outcome(Acknowledged(), (_begun(state.id, event, context.received_at_us), line))
 
 
 def _begun(station_id: str, event: ExternalLimitReported, at_us: int) -> ForeignSaved:

@@ -7,7 +7,7 @@ import msgspec
 from csms.domain.answers import Acknowledged
 from csms.domain.events import DeviceEventsReported, StatusReported
 from csms.domain.records import ConnectorStatusRecorded, Record
-from csms.domain.station import ConnectorState, StationState
+from csms.domain.station import KEPT_CONNECTORS, ConnectorState, StationState
 from csms.domain.times import format_utc, trusted_at
 from csms.ports import Context, Outcome
 from csms.usecases import event_log
@@ -16,14 +16,16 @@ from csms.usecases import event_log
 def report(state: StationState, event: StatusReported, context: Context) -> Outcome:
     """Keep a connector's status if it is the newest; log it unless it only repeats what is known.
 
-    A stale report (replayed from a queue) is logged as such, so that nothing a station said is lost.
+    A stale report (replayed from a queue) is logged as such, so that nothing a station said is lost; and so is one
+    of more connectors than are kept.
     """
     at_us, _ = trusted_at(event.device_at_us, context.received_at_us)
     known = state.connectors.get((event.evse, event.connector))
+    beyond = known is None and len(state.connectors) >= KEPT_CONNECTORS
     stale = known is not None and at_us < known.at_us
     repeated = known is not None and (known.status, known.error) == (event.status, event.error)
     records: list[Record] = []
-    if not stale:
+    if not stale and not beyond:
         state.connectors[event.evse, event.connector] = ConnectorState(event.status, event.error, at_us)
         records.append(_newest(state, event, at_us, context.received_at_us))
     if stale or not repeated:
@@ -39,6 +41,8 @@ def report(state: StationState, event: StatusReported, context: Context) -> Outc
         }
         if stale:
             data["stale"] = True
+        if beyond:
+            data["kept"] = False
         records.append(event_log.line("connector.status", state, context.received_at_us, data))
     return Outcome(Acknowledged(), tuple(records))
 

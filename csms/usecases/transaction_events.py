@@ -32,7 +32,7 @@ def take(state: StationState, event: TransactionEventReported, context: Context)
     """Keep an event with its transaction, which it may open, go on with or end; one sent again is only answered.
 
     OCPP 2.0.1 E01 to E15: the transaction's id is the station's, its events may come late and in any order, and
-    need not say twice what they said once.
+    need not say twice what they said once. An id that a station gives again after an end is another transaction's.
     """
     presented = _presented(event, context)
     if presented is not None and not isinstance(presented, Presented):
@@ -49,6 +49,9 @@ def take(state: StationState, event: TransactionEventReported, context: Context)
             return Outcome(TransactionEventAnswer(_judge_again(known, event, presented, context)))
     at_us, _ = trusted_at(event.device_at_us, context.received_at_us)
     told = told_by(event, at_us=at_us, received_at_us=context.received_at_us)
+    reuse = 0 if known is None else known.reuse
+    if known is not None and known.is_over_before(told.start):
+        known, reuse = None, reuse + 1
     told = told if known is None else joined(_told(known), told)
     superseded = _superseded(state, event, known, told)
     judgement = _judge(event, presented, known, told, superseded, context)
@@ -63,7 +66,7 @@ def take(state: StationState, event: TransactionEventReported, context: Context)
             verdict=judgement.verdict.value,
         )
         told = joined(told, named)
-    taken = _Taken(event, at_us, known, _learned(known, event, told, context), told)
+    taken = _Taken(event, at_us, known, _learned(known, event, told, reuse, context), told)
     seen = authorization.token_seen(presented, context)
     records = (*seen, *_records(state, taken, superseded, context))
     return Outcome(TransactionEventAnswer(judgement), records)
@@ -106,8 +109,11 @@ def _told(transaction: Transaction) -> Told:
 def _again(
     known: Transaction, event: TransactionEventReported, context: Context
 ) -> bool | TransactionEventKnown:
-    """Tell whether this very event came before; numbers above all known ones are new without asking the store."""
-    if event.seq_no > _told(known).last_seq_no:
+    """Tell whether this very event came before; numbers above all known ones are new without asking the store.
+
+    But where others had the id before, it may be one of theirs.
+    """
+    if event.seq_no > _told(known).last_seq_no and not known.reuse:
         return False
     lookup = TransactionEventKnown(event.ocpp_id, event.seq_no, event.stage.value, event.device_at)
     if lookup not in context.found:
@@ -171,7 +177,7 @@ def _superseded(
 
 
 def _learned(
-    known: Transaction | None, event: TransactionEventReported, told: Told, context: Context
+    known: Transaction | None, event: TransactionEventReported, told: Told, reuse: int, context: Context
 ) -> Transaction:
     """Return the transaction as it is now; `known` stays as it was."""
     if known is None:
@@ -182,6 +188,7 @@ def _learned(
             started_at_us=told.start.at_us,
             last_energy_wh=None,
             last_energy_at_us=None,
+            reuse=reuse,
         )
     else:
         now = structs.replace(known)
@@ -231,6 +238,7 @@ def _opened(state: StationState, now: Transaction, told: Told, context: Context)
         reservation_id=None if told.reservation_id is None else told.reservation_id.number,
         orphan=int(now.orphan),
         told=_written(told),
+        reuse=now.reuse,
     )
 
 
@@ -245,7 +253,7 @@ def _updated(state: StationState, now: Transaction, told: Told) -> TransactionUp
         meter_start_wh=now.meter_start_wh,
         reservation_id=None if told.reservation_id is None else told.reservation_id.number,
         orphan=int(now.orphan),
-        charging_state=None if told.charging_state is None else told.charging_state.text,
+        charging_state=told.charging_state,
         phases_used=None if told.phases_used is None else told.phases_used.number,
         remote_start_id=None if told.remote_start_id is None else told.remote_start_id.number,
         told=_written(told),
@@ -329,14 +337,13 @@ def _line(
 def _described(
     state: StationState, transaction: Transaction, told: Told, closing: TransactionClosed | None
 ) -> dict[str, object]:
-    charging_state = None if told.charging_state is None else told.charging_state.text
     if closing is not None:
-        return sessions.describe_end(state, transaction, closing) | {"state": charging_state}
+        return sessions.describe_end(state, transaction, closing) | {"state": told.charging_state}
     return sessions.describe(state, transaction) | {
         "started_at": format_utc(transaction.started_at_us),
         "ended_at": None if transaction.ended_at_us is None else format_utc(transaction.ended_at_us),
         "active": transaction.active,
         "meter_start_wh": transaction.meter_start_wh,
         "orphan": transaction.orphan,
-        "state": charging_state,
+        "state": told.charging_state,
     }

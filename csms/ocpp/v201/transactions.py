@@ -36,7 +36,7 @@ def _event(request: m.TransactionEventRequest, reading: Reading) -> TransactionE
         ocpp_id=about.transactionId,
         seq_no=request.seqNo,
         trigger=request.triggerReason,
-        device_at=request.timestamp,
+        device_at=times.as_said(request.timestamp),
         device_at_us=times.parse(request.timestamp),
         offline=request.offline is True,
         evse=evse,

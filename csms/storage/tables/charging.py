@@ -31,6 +31,7 @@ class TransactionRow(Row, table=True):
             "transactions_of_events",
             "station_id",
             "ocpp_id",
+            "reuse",
             unique=True,
             sqlite_where=sa.text("told IS NOT NULL"),
             postgresql_where=sa.text("told IS NOT NULL"),
@@ -108,6 +109,7 @@ class TransactionRow(Row, table=True):
     remote_start_id: int | None = integer_column(null=True)
     end_seq_no: int | None = integer_column(null=True)
     told: str | None = text_column(null=True)
+    reuse: int = integer_column(default=0)
 
 
 class TransactionEventRow(Row, table=True):

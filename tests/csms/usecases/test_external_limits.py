@@ -10,7 +10,8 @@ from csms.domain.answers import Acknowledged
 from csms.domain.control import OWN_PROFILE_IDS, external_profile_id, is_external
 from csms.domain.events import ExternalLimitReported
 from csms.domain.records import ForeignRemoved, ForeignSaved
-from tests.csms.usecases.world import NOON, World
+from csms.domain.station import KEPT_CONNECTORS
+from tests.csms.usecases.world import NOON, World, status
 
 SOURCES = ("EMS", "SO", "CSO", "Other")
 
@@ -38,6 +39,18 @@ def test_a_limit_of_which_no_value_is_said_is_kept_too(world: World) -> None:
     world.send(ExternalLimitReported(evse=0, source="SO"))
     (kept,) = world.tables.of_type(ForeignSaved)
     assert (kept.evse, kept.limit_a, kept.limit_w) == (0, None, None)
+
+
+def test_limits_on_numbers_that_no_evse_has_are_only_logged(world: World) -> None:
+    beyond = KEPT_CONNECTORS + 1
+    for evse in (KEPT_CONNECTORS, beyond):
+        assert world.send(ExternalLimitReported(evse=evse, source="EMS", limit_a=10.0)) == Acknowledged()
+    assert [one.evse for one in world.tables.of_type(ForeignSaved)] == [KEPT_CONNECTORS]
+    assert len(world.events("station.external-limit")) == 2
+
+    world.send(status(beyond))
+    world.send(ExternalLimitReported(evse=beyond, source="EMS", limit_a=10.0))
+    assert [one.evse for one in world.tables.of_type(ForeignSaved)] == [KEPT_CONNECTORS, beyond]
 
 
 def test_the_end_of_a_limit_of_one_evse_leaves_the_others(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from csms.domain.answers import Acknowledged
 from csms.domain.events import DeviceEventsReported, StatusReported
-from csms.domain.station import ConnectorState
+from csms.domain.station import KEPT_CONNECTORS, ConnectorState
 from tests.csms.usecases.world import NOON, SECOND, World
 
 
@@ -125,3 +125,17 @@ def test_the_words_of_later_versions_are_kept_as_they_are_with_their_connector(
     assert world.send(reported) == Acknowledged()
     assert world.state().connectors == {(2, 3): ConnectorState(word, None, NOON)}
     assert world.events("connector.status")[0]["status"] == word
+
+
+def test_of_more_connectors_than_a_station_can_have_statuses_are_only_logged(world: World) -> None:
+    for evse in range(1, KEPT_CONNECTORS + 3):
+        assert world.send(_status("Available", evse=evse)) == Acknowledged()
+    world.send(_status("Faulted", evse=1))
+
+    assert len(world.state().connectors) == len(world.tables.statuses) == KEPT_CONNECTORS
+    assert world.tables.statuses["CP-1", 1, 1].status == "Faulted"
+    logged = world.events("connector.status")
+    assert [one["evse"] for one in logged if one.get("kept") is False] == [
+        KEPT_CONNECTORS + 1,
+        KEPT_CONNECTORS + 2,
+    ]

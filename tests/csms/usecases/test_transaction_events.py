@@ -342,6 +342,60 @@ def test_a_station_that_counts_wrongly_loses_nothing(world: StoredWorld):
     assert len(world.table("transaction_events")) == 4
 
 
+def test_a_station_that_counts_anew_in_mid_transaction_is_believed_what_its_car_does_now(world: StoredWorld):
+    world.send(started(0, evse=1))
+    world.send(updated(57, charging_state="SuspendedEV", at_us=NOON + 5 * MINUTE))
+    world.send(updated(1, charging_state="Charging", at_us=NOON + 6 * MINUTE))
+
+    assert row(world)["charging_state"] == "Charging"
+    world.send(updated(56, charging_state="EVConnected", at_us=NOON + 4 * MINUTE, offline=True))
+    assert row(world)["charging_state"] == "Charging"
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_an_id_that_is_given_again_after_the_end_is_another_transactions(world: StoredWorld, crash: bool):
+    """Some stations count from 1 again after a restart."""
+    first = (
+        started(0, evse=1, samples=(register(0, 100.0),)),
+        updated(1, samples=(register(1, 200.0),)),
+        ended(2, samples=(register(2, 300.0),)),
+    )
+    second = (
+        started(0, evse=2, at_us=NOON + 10 * MINUTE, samples=(register(10, 300.0),)),
+        updated(1, at_us=NOON + 11 * MINUTE, samples=(register(11, 500.0),)),
+    )
+    for one in (*first, *second):
+        world.send(one)
+        if crash:
+            world.crash()
+    told = [(one["evse"], one["meter_start_wh"], one["meter_stop_wh"]) for one in world.table("transactions")]
+    assert told == [(1, 100.0, 300.0), (2, 300.0, None)]
+    assert [kept.active for kept in world.state().transactions.values()] == [True]
+    assert len(world.events("transaction.started")) == 2
+
+    for one in (*first, *second):
+        world.send(one)
+    assert len(world.table("transactions")) == 2
+    assert [one["ended_at_us"] for one in world.table("transactions")] == [NOON + 2 * MINUTE, None]
+
+    world.send(ended(2, at_us=NOON + 12 * MINUTE, samples=(register(12, 900.0),)))
+    told = [(one["evse"], one["meter_start_wh"], one["meter_stop_wh"]) for one in world.table("transactions")]
+    assert told == [(1, 100.0, 300.0), (2, 300.0, 900.0)]
+    assert [len(world.table("samples", transaction_id=one["id"])) for one in world.table("transactions")] == [
+        3,
+        3,
+    ]
+
+
+def test_what_is_resumed_without_an_end_or_started_twice_by_other_numbers_stays_one(world: StoredWorld):
+    world.send(started(0, evse=1))
+    world.send(started(0, at_us=NOON + 5 * MINUTE))
+    world.send(ended(7))
+    world.send(started(9))
+
+    assert len(world.table("transactions")) == 1
+
+
 def test_an_event_without_a_trusted_clock_counts_from_its_receipt(world: StoredWorld):
     world.send(started(evse=1, at_us=None))
 

@@ -237,3 +237,14 @@ def test_a_reservation_that_nobody_could_have_made_does_not_cost_the_start(numbe
     assert isinstance(decoded, Decoded)
     assert isinstance(decoded.event, events.TransactionStartReported)
     assert decoded.event.reservation_id is None
+
+
+def test_timestamps_of_any_length_are_kept_in_a_few_characters():
+    timestamp = f"2024-05-01T12:00:00.{'0' * 500_000}Z"
+    start = {"connectorId": 1, "idTag": "TAG", "meterStart": 100, "timestamp": timestamp}
+    stop = {"transactionId": 1, "meterStop": 200, "timestamp": timestamp}
+    for action, said in (("StartTransaction", start), ("StopTransaction", stop)):
+        decoded = DIALECT.decode(action, json.dumps(said).encode(), NOW_US)
+        assert isinstance(decoded, Decoded)
+        assert isinstance(decoded.event, events.TransactionStartReported | events.TransactionStopReported)
+        assert (decoded.event.device_at_us, len(decoded.event.device_at)) == (AT_US, 64)

@@ -124,6 +124,12 @@ def test_a_place_that_there_is_not_does_not_cost_the_event(evse, place):
     assert (told.evse, told.connector) == place
 
 
+def test_a_timestamp_of_any_length_is_kept_in_a_few_characters():
+    told = event(timestamp=f"2024-05-01T12:00:00.{'0' * 500_000}Z")
+    assert (told.device_at_us, len(told.device_at)) == (AT_US, 64)
+    assert len(event(timestamp="x" * 500_000).device_at) == 64
+
+
 @pytest.mark.parametrize("number", [2**31, -(2**31), 2**70])
 def test_an_id_that_nobody_could_have_given_does_not_cost_the_event(number):
     told = event(reservationId=number, transactionInfo={"transactionId": "tx-1", "remoteStartId": number})
