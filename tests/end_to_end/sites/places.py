@@ -65,10 +65,10 @@ class Plan:
     """More of what `simulators.scenario.Stations` says of the chargers."""
 
     def scenario(self, speed: float) -> scenarios.Scenario:
-        """Return the chargers as the simulators take them."""
+        """Return the chargers as the simulators take them: odd numbers speak 1.6, even ones 2.0.1."""
         boards = [board.id for board in self.boards for _ in range(board.chargers)]
         places = [*boards, *[MAIN] * (self.chargers - len(boards))]
-        common = {"rotation": "turning", **self.kind}
+        common = {"rotation": "turning", "version": "mixed", **self.kind}
         stations = [
             {**common, "id": f"{self.id}-{number:02}", "node": node}
             for number, node in enumerate(places, start=1)

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from balancer.orders import InstallFailsafe, SetLimit
 from csms.domain.site import LoggedDecision
@@ -101,8 +102,7 @@ class Played:
             for _, text, _ in station.journal.received:
                 call = json.loads(text)
                 if call[0] == CALL and call[2] == "SetChargingProfile":
-                    schedule = call[3]["csChargingProfiles"]["chargingSchedule"]
-                    yield station.id, schedule["chargingSchedulePeriod"][0]["limit"]
+                    yield station.id, _first_limit_a(call[3])
 
 
 class World:
@@ -197,6 +197,15 @@ class World:
         )
         if done.returncode != 0:
             raise ServerFailed(f"stations can't be registered\n{done.stdout}{done.stderr}")
+
+
+def _first_limit_a(request: dict[str, Any]) -> float:
+    """Return what a SetChargingProfile of either version says first."""
+    if "csChargingProfiles" in request:  # 1.6
+        schedule = request["csChargingProfiles"]["chargingSchedule"]
+    else:
+        (schedule,) = request["chargingProfile"]["chargingSchedule"]
+    return schedule["chargingSchedulePeriod"][0]["limit"]
 
 
 async def _told(story: Awaitable[None]) -> Exception | None:
