@@ -29,6 +29,8 @@ from tests.end_to_end.store import query
 
 HERE = Path(__file__).parent
 CALL = 2
+GATE_S = 1.0
+"""How long somebody waits at a gate, in machine seconds: less than the chargers, whose time-outs go with the clock."""
 
 Story = Callable[[Place], Awaitable[None]]
 
@@ -119,7 +121,12 @@ class World:
         self.by_command = by_command
         self.clock = SiteClock(speed)
         self.server = Server(
-            folder, token_policy="accept-all", demo=True, site_clock_speed=speed, station_policy="known"
+            folder,
+            token_policy="accept-all",
+            demo=True,
+            site_clock_speed=speed,
+            station_policy="known",
+            start_gate_timeout_s=GATE_S,
         )
         offset_s = self.clock.now_s() - time.monotonic() * speed
         self.server.program = [str(HERE / "fast_server.py"), repr(offset_s), repr(speed)]
