@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.end_to_end.sites.places import CAR, Place, Plan
 from tests.end_to_end.sites.stories import PAUSED_A, all_draw, busy, fill, none_was_paused, used
 
@@ -30,11 +32,7 @@ async def gated(place: Place) -> None:
     await all_draw(place, 3)
     since_s = place.now_s()
     place.arrive(4)
-    await place.until(
-        "the fourth is told to wait",
-        lambda: was_refused(place, 4),
-        within_s=place.rise_s,
-    )
+    await asking(place, 4, "the fourth is told to wait", lambda: was_refused(place, 4))
     assert place.stations[3].model.session(1) is None, place.picture()
     none_was_paused(place, 3, since_s)
     place.leave(2)
@@ -86,19 +84,25 @@ async def shut(place: Place, numbers: set[int]) -> None:
 
 
 async def let_start(place: Place, number: int) -> None:
-    """Wait until the newest car's session begins; its token is shown again and again."""
+    """Wait until the newest car's session begins."""
+    model = place.stations[number - 1].model
+    await asking(place, number, f"charger {number} is let start", lambda: model.session(1) is not None)
+
+
+async def asking(place: Place, number: int, what: str, condition: Callable[[], bool]) -> None:
+    """Wait for a condition; meanwhile the newest token is shown there again and again."""
     asked_s = place.now_s()
 
-    def begins() -> bool:
+    def comes() -> bool:
         nonlocal asked_s
-        if place.stations[number - 1].model.session(1) is not None:
+        if condition():
             return True
         if place.now_s() - asked_s > AGAIN_S:
             asked_s = place.now_s()
             place.ask_again(number)
         return False
 
-    await place.until(f"charger {number} is let start", begins, within_s=2 * place.rise_s)
+    await place.until(what, comes, within_s=2 * place.rise_s)
 
 
 def was_refused(place: Place, number: int) -> bool:

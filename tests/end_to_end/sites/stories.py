@@ -301,7 +301,7 @@ WATCHED = Plan(id="watched", chargers=6, rating_a=20.0, base_a=5.0, mode="observ
 
 
 async def watched(place: Place) -> None:
-    """A site that is only observed: cars come and go, loads and lines change, and no charger hears of it."""
+    """A site that is only observed: cars come and go, loads, lines and limits change, and no charger hears of it."""
     await place.ready()
     for number in busy(4):
         place.arrive(number)
@@ -309,10 +309,16 @@ async def watched(place: Place) -> None:
     await all_draw(place, 4, CAR.max_a - PAUSED_A)
     place.base.step(place.now_s(), (15.0, 15.0, 15.0))
     await place.rest.cap(place.id, MAIN, 12.0)
-    place.stations[0].lose_line(30.0)
-    place.stations[1].reboot("Watchdog", keeps_sessions=True)
-    place.stations[2].model.disobey(1, 10.0, place.now_s())
-    place.stations[2].touched()
+    # Each to a charger of 1.6 and to one of 2.0.1.
+    for station in place.stations[:2]:
+        station.lose_line(30.0)
+    for station in place.stations[2:4]:
+        station.reboot("Watchdog", keeps_sessions=True)
+    for station in place.stations[:2]:
+        station.model.disobey(1, 10.0, place.now_s())
+        station.touched()
+    for station in place.stations[2:4]:
+        station.external.limit(1, 12.0)
     place.arrive(5)
     await place.wait(60.0)
     (seen,) = (await place.rest.allocation(place.id))["nodes"]

@@ -29,7 +29,7 @@ from tests.end_to_end.store import query
 
 HERE = Path(__file__).parent
 CALL = 2
-GATE_S = 1.0
+GATE_S = 2.0
 """How long somebody waits at a gate, in machine seconds: less than the chargers, whose time-outs go with the clock."""
 
 Story = Callable[[Place], Awaitable[None]]
