@@ -63,14 +63,16 @@ class Plan:
     fallback_a: float = 30.0
     kind: dict[str, Any] = field(default_factory=dict[str, Any])
     """More of what `simulators.scenario.Stations` says of the chargers."""
+    unlike: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    """The same of single ones, by their numbers."""
 
     def scenario(self, speed: float) -> scenarios.Scenario:
-        """Return the chargers as the simulators take them."""
+        """Return the chargers as the simulators take them: odd numbers speak 1.6, even ones 2.0.1."""
         boards = [board.id for board in self.boards for _ in range(board.chargers)]
         places = [*boards, *[MAIN] * (self.chargers - len(boards))]
-        common = {"rotation": "turning", **self.kind}
+        common = {"rotation": "turning", "version": "mixed", **self.kind}
         stations = [
-            {**common, "id": f"{self.id}-{number:02}", "node": node}
+            {**common, "id": f"{self.id}-{number:02}", "node": node, **self.unlike.get(number, {})}
             for number, node in enumerate(places, start=1)
         ]
         nodes = [{"id": MAIN, "limit_a": [self.rating_a] * 3}]
@@ -255,7 +257,7 @@ class Place:
     # --- what happens
 
     async def ready(self) -> None:
-        """Wait until all chargers are connected and may draw nothing without being told."""
+        """Wait until all chargers are connected and have the least limit that they take."""
         await self.until(
             "all connect",
             lambda: all(one.messenger.online for one in self.stations),
@@ -264,7 +266,7 @@ class Place:
         if self.plan.mode == "enforce":
             await self.until(
                 "all have their failsafe",
-                lambda: all(one.model.limit_a(1) == 0.0 for one in self.stations),
+                lambda: all(one.model.limit_a(1) == _failsafe_a(one) for one in self.stations),
                 within_s=120.0 + 10 * self.latency_s,
             )
 
@@ -273,7 +275,11 @@ class Place:
         station = self.stations[number - 1]
         self._cars += 1
         station.plug(1, Vehicle(replace(CAR, phases=phases, max_a=max_a), soc=SOC))
-        station.present(1, f"{self.id[:8]}-{self._cars}")
+        station.present(1, f"{self.id[:16]}-{self._cars}")
+
+    def ask_again(self, number: int) -> None:
+        """Show the newest token to the charger of this number once more, as somebody does who was told to wait."""
+        self.stations[number - 1].present(1, f"{self.id[:16]}-{self._cars}")
 
     def leave(self, number: int) -> None:
         """Let the car drive away."""
@@ -330,3 +336,11 @@ class Place:
 
         self._http = Http(self.rest.readings_url(self.id, METER))
         return SitePush(self.clock, read, self._http, every_s=READ_EVERY_S)
+
+
+def _failsafe_a(station: Station) -> float | None:
+    """Return the least limit that a charger takes; None: it takes none."""
+    rules = station.spec.charger.rules
+    if not rules.supported:
+        return None
+    return CAR.min_a if rules.refuses_zero else 0.0

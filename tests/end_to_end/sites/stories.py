@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulators.draws import Amperes
-from simulators.schedules import Kind, Period, Profile, Purpose, Schedule
-from simulators.station import Station
 from tests.end_to_end.sites.places import CAR, MAIN, SAMPLED_EVERY_S, Board, Place, Plan
 
 ROUNDING_A = 2.0
@@ -144,16 +142,16 @@ REBEL = Plan(id="rebel", chargers=4, rating_a=46.0, measures=None, kind={"max_a"
 """There is room for all besides one that is counted at its hardware's maximum."""
 
 
-async def rebel(place: Place) -> None:
+async def rebel(place: Place, number: int) -> None:
     """One offers its car the maximum whatever it is told; the others make room, until it obeys again."""
     await fill(place, 4)
-    place.excuse("it disobeys", 2, CAR.max_a - place.drawn_a(2), place.noticed_s)
-    station = place.stations[1]
+    place.excuse("it disobeys", number, CAR.max_a - place.drawn_a(number), place.noticed_s)
+    station = place.stations[number - 1]
     station.model.disobey(1, CAR.max_a, place.now_s())
     station.touched()
     since_s = place.now_s()
     await place.wait(1.5 * place.noticed_s)
-    assert place.drawn_a(2) > CAR.max_a - PAUSED_A, place.picture()
+    assert place.drawn_a(number) > CAR.max_a - PAUSED_A, place.picture()
     station.model.disobey(1, None, place.now_s())
     station.touched()
     await used(place, "all is used again", besides_s=TRUSTED_AFTER_S)
@@ -165,22 +163,22 @@ LATE_A = 2.0
 SLOW = Plan(id="slow", chargers=4, rating_a=60.0, base_a=10.0, fallback_a=16.0, kind={"max_a": CAR.max_a})
 
 
-async def slow(place: Place) -> None:
+async def slow(place: Place, number: int) -> None:
     """One answers, and obeys, after 20 s (of the machine: calls time out in those); the others make up for it."""
     await fill(place, 4)
     await all_draw(place, 4, 11.0)
     since_s = place.now_s()
     slow_s = 20.0 * place.clock.speed
-    station = place.stations[0]
+    station = place.stations[number - 1]
     sound, quick = station.faults.faults, station.model.connectors[1].spec
     station.faults.faults = replace(sound, slow=1.0, slow_s=slow_s)
     station.model.connectors[1].spec = replace(quick, reaction_s=slow_s)
     others_in_time_s = 1.5 * place.late_s
     # It states that it obeys so late; what it holds on to meanwhile is its own, and the others have to make room.
-    place.excuse("it obeys late", 1, LATE_A, others_in_time_s + 2 * slow_s)
+    place.excuse("it obeys late", number, LATE_A, others_in_time_s + 2 * slow_s)
     place.load((16.0, 16.0, 16.0), within_s=place.late_s)
     await place.wait(others_in_time_s)
-    assert place.drawn_a(1) > 11.0 - PAUSED_A, place.picture()
+    assert place.drawn_a(number) > 11.0 - PAUSED_A, place.picture()
     assert min(place.free_a()) >= 0.0, place.picture()
     station.faults.faults = sound
     station.model.connectors[1].spec = quick
@@ -197,16 +195,16 @@ LINE = Plan(id="line", chargers=4, rating_a=60.0, base_a=10.0, fallback_a=16.0)
 """Nobody need be paused, also where two more are late to confirm: a slow machine must not look like a fault."""
 
 
-async def line(place: Place) -> None:
+async def line(place: Place, number: int) -> None:
     """One vanishes in mid-session and goes on by its lease; the others bear what changes; nobody is paused by it."""
     await fill(place, 4)
     since_s = place.now_s()
-    place.stations[2].lose_line(120.0)
+    place.stations[number - 1].lose_line(120.0)
     await place.wait(20.0)
     place.load((16.0, 16.0, 16.0))
     await place.until(
         "it is back",
-        lambda: place.stations[2].messenger.online,
+        lambda: place.stations[number - 1].messenger.online,
         within_s=240.0 + 4 * place.latency_s,
     )
     await place.wait(place.late_s)
@@ -225,67 +223,25 @@ BOOT = Plan(
 )
 
 
-async def boot(place: Place) -> None:
+async def boot(place: Place, goes_on: int, resumes: int) -> None:
     """Two boot and forget their limits: one lets current flow all the time, one resumes when it is up again."""
     await fill(place, 4)
     since_s = place.now_s()
     boot_s = place.stations[0].spec.boot_s
     back_s = boot_s + 10.0 + 4 * place.latency_s
-    place.excuse("it forgot its limit", 1, CAR.max_a - place.drawn_a(1), back_s + place.late_s)
-    place.stations[0].model.forget_profiles(place.now_s())
-    place.stations[0].reboot("Watchdog", keeps_sessions=True)
+    drew_a = place.drawn_a(goes_on)
+    place.excuse("it forgot its limit", goes_on, CAR.max_a - drew_a, back_s + place.late_s)
+    place.stations[goes_on - 1].model.forget_profiles(place.now_s())
+    place.stations[goes_on - 1].reboot("Watchdog", keeps_sessions=True)
     await place.wait(back_s + place.late_s)
     await used(place, "all is used again")
     # What it drew before may be the others' by then.
-    place.excuse("it resumes without a limit", 3, CAR.max_a, back_s + place.late_s)
-    place.stations[2].reboot("PowerUp")
+    place.excuse("it resumes without a limit", resumes, CAR.max_a, back_s + place.late_s)
+    place.stations[resumes - 1].reboot("PowerUp")
     await place.wait(back_s + place.late_s)
     await used(place, "all is used again")
     await all_draw(place, 4)
     none_was_paused(place, 2, since_s)
-
-
-# --- limits from outside
-
-FOREIGN = Plan(id="foreign", chargers=4, rating_a=40.0, measures=None, kind={"max_a": CAR.max_a})
-
-
-async def foreign(place: Place) -> None:
-    """Somebody limits a charger from beside the central system, and another one is let draw more than it was told."""
-    await fill(place, 4)
-    place.stations[0].external.limit(1, 6.5)
-    await place.until("it obeys", lambda: place.drawn_a(1) < 6.6, within_s=place.prompt_s)
-    await used(place, "the others use what it can't")
-    place.stations[0].external.lift(1)
-    await place.until("it gets its share back", lambda: place.drawn_a(1) > 9.0, within_s=2 * place.rise_s)
-    await all_draw(place, 4, 8.0)
-    place.excuse(
-        "somebody at the charger lets it draw more", 3, CAR.max_a - place.drawn_a(3), place.noticed_s
-    )
-    set_by_hand(place.stations[2], CAR.max_a)
-    await place.wait(1.5 * place.noticed_s)
-    assert place.drawn_a(3) > CAR.max_a - PAUSED_A, place.picture()
-    await all_draw(place, 4)
-
-
-def set_by_hand(station: Station, limit_a: float) -> None:
-    """Set a profile of the transaction as somebody does who stands before the charger: above all that it says it takes."""
-    now_s = station.catch_up()
-    session = station.model.session(1)
-    assert session is not None
-    store = station.model.profiles
-    store.rules = replace(store.rules, max_stack_level=store.rules.max_stack_level + 1)
-    schedule = Schedule(unit="A", periods=(Period(0.0, limit_a),), start_s=now_s - 60.0)
-    profile = Profile(
-        id=7,
-        purpose=Purpose.TX,
-        stack_level=store.rules.max_stack_level,
-        kind=Kind.ABSOLUTE,
-        schedules=(schedule,),
-        transaction=session.transaction,
-    )
-    assert station.model.set_profile(1, profile, now_s).accepted
-    station.touched()
 
 
 # --- the site's meter and its caps
@@ -345,7 +301,7 @@ WATCHED = Plan(id="watched", chargers=6, rating_a=20.0, base_a=5.0, mode="observ
 
 
 async def watched(place: Place) -> None:
-    """A site that is only observed: cars come and go, loads and lines change, and no charger hears of it."""
+    """A site that is only observed: cars come and go, loads, lines and limits change, and no charger hears of it."""
     await place.ready()
     for number in busy(4):
         place.arrive(number)
@@ -353,10 +309,16 @@ async def watched(place: Place) -> None:
     await all_draw(place, 4, CAR.max_a - PAUSED_A)
     place.base.step(place.now_s(), (15.0, 15.0, 15.0))
     await place.rest.cap(place.id, MAIN, 12.0)
-    place.stations[0].lose_line(30.0)
-    place.stations[1].reboot("Watchdog", keeps_sessions=True)
-    place.stations[2].model.disobey(1, 10.0, place.now_s())
-    place.stations[2].touched()
+    # Each to a charger of 1.6 and to one of 2.0.1.
+    for station in place.stations[:2]:
+        station.lose_line(30.0)
+    for station in place.stations[2:4]:
+        station.reboot("Watchdog", keeps_sessions=True)
+    for station in place.stations[:2]:
+        station.model.disobey(1, 10.0, place.now_s())
+        station.touched()
+    for station in place.stations[2:4]:
+        station.external.limit(1, 12.0)
     place.arrive(5)
     await place.wait(60.0)
     (seen,) = (await place.rest.allocation(place.id))["nodes"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,22 +13,40 @@ import msgspec
 import pytest
 
 from tests.end_to_end.conftest import finish
-from tests.end_to_end.sites import stories
-from tests.end_to_end.sites.world import World
+from tests.end_to_end.sites import gates, outside, stories
+from tests.end_to_end.sites.places import Plan
+from tests.end_to_end.sites.world import Story, World
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
 
 SPEED = 10.0
-PLAYED = {
+
+
+def in_both(plan: Plan, story: Story, **special: tuple[int, int]) -> dict[str, tuple[Plan, Story]]:
+    """Return a story twice: the chargers with a part of their own (1.6's number, 2.0.1's) are once of each version."""
+    versions = {"16": 0, "201": 1}
+    return {
+        f"{plan.id}-{version}": (
+            replace(plan, id=f"{plan.id}-{version}"),
+            partial(story, **{part: numbers[place] for part, numbers in special.items()}),
+        )
+        for version, place in versions.items()
+    }
+
+
+PLAYED: dict[str, tuple[Plan, Story]] = {
     "thirty": (stories.THIRTY, stories.thirty),
     "full": (stories.FULL, stories.full),
-    "rebel": (stories.REBEL, stories.rebel),
-    "slow": (stories.SLOW, stories.slow),
-    "line": (stories.LINE, stories.line),
-    "boot": (stories.BOOT, stories.boot),
-    "foreign": (stories.FOREIGN, stories.foreign),
+    **in_both(stories.REBEL, stories.rebel, number=(1, 2)),
+    **in_both(stories.SLOW, stories.slow, number=(1, 2)),
+    **in_both(stories.LINE, stories.line, number=(3, 2)),
+    **in_both(stories.BOOT, stories.boot, goes_on=(1, 2), resumes=(3, 4)),
+    **in_both(outside.FOREIGN, outside.foreign, limited=(1, 2), by_hand=(3, 4)),
+    "reported": (outside.REPORTED, outside.reported),
     "meter": (stories.METER, stories.meter),
     "capped": (stories.CAPPED, stories.capped),
+    "gated": (gates.GATED, gates.gated),
+    "untold": (gates.UNTOLD, gates.untold),
     "watched": (stories.WATCHED, stories.watched),
 }
 
@@ -93,28 +112,45 @@ def test_who_arrives_at_a_full_site_gets_a_share_once_there_is_room(verdicts, st
     assert not verdicts[story].site, "\n".join(verdicts[story].site)
 
 
-@about("rebel")
+@about("rebel-16", "rebel-201")
 def test_the_others_make_room_for_a_charger_that_disobeys(verdicts, story):
     assert not verdicts[story].site, "\n".join(verdicts[story].site)
 
 
-@about("slow")
+@about("slow-16", "slow-201")
 def test_the_others_make_up_for_a_charger_that_answers_after_20_s(verdicts, story):
     assert not verdicts[story].site, "\n".join(verdicts[story].site)
 
 
-@about("line")
+@about("line-16", "line-201")
 def test_a_charger_that_vanishes_in_mid_session_goes_on_and_is_counted(verdicts, story):
     assert not verdicts[story].site, "\n".join(verdicts[story].site)
 
 
-@about("boot")
+@about("boot-16", "boot-201")
 def test_a_charger_that_boots_and_forgets_is_told_again(verdicts, story):
     assert not verdicts[story].site, "\n".join(verdicts[story].site)
 
 
-@about("foreign")
+@about("foreign-16", "foreign-201")
 def test_what_a_limit_from_outside_leaves_unused_goes_to_the_others(verdicts, story):
+    assert not verdicts[story].site, "\n".join(verdicts[story].site)
+
+
+@about("reported")
+def test_a_limit_that_a_charger_tells_of_caps_it_until_it_is_cleared(verdicts, story):
+    assert not verdicts[story].site, "\n".join(verdicts[story].site)
+
+
+@about("gated")
+def test_who_comes_to_a_full_site_of_chargers_that_refuse_0_a_is_let_start_once_there_is_room(
+    verdicts, story
+):
+    assert not verdicts[story].site, "\n".join(verdicts[story].site)
+
+
+@about("untold")
+def test_others_make_room_before_somebody_starts_at_a_charger_without_limits(verdicts, story):
     assert not verdicts[story].site, "\n".join(verdicts[story].site)
 
 

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from balancer.orders import InstallFailsafe, SetLimit
 from csms.domain.site import LoggedDecision
@@ -28,6 +29,8 @@ from tests.end_to_end.store import query
 
 HERE = Path(__file__).parent
 CALL = 2
+GATE_S = 2.0
+"""How long somebody waits at a gate, in machine seconds: less than the chargers, whose time-outs go with the clock."""
 
 Story = Callable[[Place], Awaitable[None]]
 
@@ -101,8 +104,7 @@ class Played:
             for _, text, _ in station.journal.received:
                 call = json.loads(text)
                 if call[0] == CALL and call[2] == "SetChargingProfile":
-                    schedule = call[3]["csChargingProfiles"]["chargingSchedule"]
-                    yield station.id, schedule["chargingSchedulePeriod"][0]["limit"]
+                    yield station.id, _first_limit_a(call[3])
 
 
 class World:
@@ -119,7 +121,12 @@ class World:
         self.by_command = by_command
         self.clock = SiteClock(speed)
         self.server = Server(
-            folder, token_policy="accept-all", demo=True, site_clock_speed=speed, station_policy="known"
+            folder,
+            token_policy="accept-all",
+            demo=True,
+            site_clock_speed=speed,
+            station_policy="known",
+            start_gate_timeout_s=GATE_S,
         )
         offset_s = self.clock.now_s() - time.monotonic() * speed
         self.server.program = [str(HERE / "fast_server.py"), repr(offset_s), repr(speed)]
@@ -197,6 +204,15 @@ class World:
         )
         if done.returncode != 0:
             raise ServerFailed(f"stations can't be registered\n{done.stdout}{done.stderr}")
+
+
+def _first_limit_a(request: dict[str, Any]) -> float:
+    """Return what a SetChargingProfile of either version says first."""
+    if "csChargingProfiles" in request:  # 1.6
+        schedule = request["csChargingProfiles"]["chargingSchedule"]
+    else:
+        (schedule,) = request["chargingProfile"]["chargingSchedule"]
+    return schedule["chargingSchedulePeriod"][0]["limit"]
 
 
 async def _told(story: Awaitable[None]) -> Exception | None:

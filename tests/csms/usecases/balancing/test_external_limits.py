@@ -59,6 +59,31 @@ def test_no_more_is_granted_than_somebody_outside_lets_through():
     assert world.evse("CP-1").foreign_profiles == 0
 
 
+@pytest.mark.parametrize("order", [("EMS", "SO"), ("SO", "EMS")])
+def test_of_two_sources_on_an_evse_the_lowest_limit_counts_and_then_the_one_that_is_left(order):
+    world = charging()
+    limits = {"EMS": 10.0, "SO": 20.0}
+    for source in order:
+        limited(world, limits[source], profile_id=external_profile_id(source, whole_station=False))
+    assert grant_a(world) == 10.0
+    assert world.evse("CP-1").foreign_profiles == 2
+    ended(world, profile_id=external_profile_id("EMS", whole_station=False))
+    assert grant_a(world) == 20.0
+    ended(world, profile_id=external_profile_id("SO", whole_station=False))
+    assert grant_a(world) == 32.0
+
+
+def test_of_an_evses_limit_and_the_whole_stations_the_lower_one_counts():
+    world = charging()
+    limited(world, 10.0, evse=0, profile_id=STATION_LIMIT)
+    limited(world, 20.0)
+    assert grant_a(world) == 10.0
+    limited(world, 8.0)
+    assert grant_a(world) == 8.0
+    ended(world)
+    assert grant_a(world) == 10.0
+
+
 def test_it_raises_nothing():
     world = charging()
     limited(world, 40.0)
