@@ -18,6 +18,7 @@ from csms.api.events import site_state
 from csms.clock import SystemClock
 from csms.domain.errors import ConfigurationError, StorageError
 from csms.domain.station import MessageLogPolicy, StationIdentity
+from csms.gateway.remote_control import RemoteControl
 from csms.gateway.server import Gateway, GatewayOptions
 from csms.gateway.services import Services
 from csms.gateway.socket import SocketLimits
@@ -34,6 +35,7 @@ from csms.storage import (
     SqliteStorage,
     StoreOptions,
     claimed,
+    http_key,
     load_secret,
     open_storage,
     path_of,
@@ -72,9 +74,11 @@ async def serve(settings: Settings) -> int:
         wheel = TimerWheel(clock.machine_s)
         sites = _sites(settings, clock, storage)
         events = _events(settings, clock, storage, sites)
-        gateway = _gateway(settings, clock, storage, secret, wheel, sites, FanOut(sites, events))
-        resources = _resources(clock, storage, sites, gateway.directory)
-        http = _bind_http(settings, clock, storage, sites, resources, events)
+        services = _services(settings, clock, storage, secret, wheel, sites, FanOut(sites, events))
+        gateway = _gateway(settings, services, secret)
+        remote_control = RemoteControl(link=gateway.directory, store=storage, services=services)
+        resources = _resources(clock, storage, sites, gateway.directory, remote_control)
+        http = _bind_http(settings, clock, storage, secret, sites, resources, events)
         # Whatever ends the server, who writes ends before the store.
         ending.push_async_callback(sites.stop)
         await sites.start(gateway.directory)
@@ -102,6 +106,7 @@ async def serve(settings: Settings) -> int:
             await sites.stop()
             gateway.flush_seen()
             await gateway.drain(settings.drain_timeout_s)
+            await remote_control.stop()
             # Not before: who follows comes back at once, and must then find the next server.
             events.close()
             http.stop()
@@ -161,7 +166,7 @@ def _events(settings: Settings, clock: Clock, storage: SqliteStorage, sites: Sit
     return Broadcaster(log=storage, clock=clock, sites=sites.tasks, show_site=site_state, options=options)
 
 
-def _gateway(
+def _services(
     settings: Settings,
     clock: Clock,
     storage: SqliteStorage,
@@ -169,8 +174,8 @@ def _gateway(
     wheel: TimerWheel,
     sites: Sites,
     feed: Feed,
-) -> Gateway:
-    services = Services(
+) -> Services:
+    return Services(
         clock=clock,
         storage=storage,
         message_log=storage.message_log,
@@ -190,6 +195,8 @@ def _gateway(
         start_gate_timeout_s=settings.start_gate_timeout_s,
     )
 
+
+def _gateway(settings: Settings, services: Services, secret: bytes) -> Gateway:
     def key_matches(identity: StationIdentity | None, presented: bytes) -> bool:
         return station_key_matches(secret, identity, presented)
 
@@ -215,7 +222,13 @@ def _gateway(
     )
 
 
-def _resources(clock: Clock, storage: SqliteStorage, sites: Sites, connections: Connections) -> Resources:
+def _resources(
+    clock: Clock,
+    storage: SqliteStorage,
+    sites: Sites,
+    connections: Connections,
+    remote_control: RemoteControl,
+) -> Resources:
     return Resources(
         stations=StationKeeping(
             register=storage,
@@ -227,6 +240,7 @@ def _resources(clock: Clock, storage: SqliteStorage, sites: Sites, connections: 
         ),
         tokens=TokenKeeping(register=storage, clock=clock),
         transactions=TransactionKeeping(history=storage.history, clock=clock),
+        remote_control=remote_control,
     )
 
 
@@ -234,6 +248,7 @@ def _bind_http(
     settings: Settings,
     clock: Clock,
     storage: SqliteStorage,
+    secret: bytes,
     sites: Sites,
     resources: Resources,
     events: Broadcaster,
@@ -247,8 +262,10 @@ def _bind_http(
         security=Security.of(
             api_token=None if token is None else token.get_secret_value(),
             allowed_hosts=settings.http_allowed_hosts,
+            key=http_key(secret),
         ),
-        machine_s=clock.machine_s,
+        clock=clock,
+        store=storage,
     )
     try:
         return HttpServer(application, host=settings.http_host, port=settings.http_port)

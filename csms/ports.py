@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from csms.domain.answers import StationAnswer
-from csms.domain.commands import CommandResult, Priority, RawCommand
+from csms.domain.commands import CommandResult, Priority, RawCommand, ShapedCommand
 from csms.domain.control import ConfigurationTouched, OrderOutcome, ProfilesTouched, StationOrder
 from csms.domain.history import LoggedMessage, SampleEntry, TransactionEntry, TransactionQuery, Wishes
 from csms.domain.logged import LoggedEvent, MeterStart
@@ -21,6 +21,7 @@ from csms.domain.register import (
     StationEntry,
     TokenEntry,
 )
+from csms.domain.remote_control import StationCommand
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
 from csms.domain.station import MessageLogPolicy, StationIdentity, StationState
 from csms.domain.token import Token
@@ -187,6 +188,13 @@ class Storage(Protocol):
 
 class StationLink(Protocol):
     """A way to ask a connected station something."""
+
+    def shape(self, station_id: str, command: StationCommand) -> ShapedCommand:
+        """Return what an operator asks as a call of the station's version; nothing is sent.
+
+        Raises `NotConnected`, `Invalid` where it does not fit, and `Busy` where no more may wait.
+        """
+        ...
 
     async def call(self, station_id: str, command: RawCommand) -> CommandResult:
         """Queue a command and return how it ended.

@@ -8,23 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from csms.api import Resources, build
+from csms.clock import SystemClock
 from csms.http.security import Security
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "openapi.json"
 
 
-def main() -> int:
-    """Write it."""
+def description() -> dict[str, Any]:
+    """Return the description as JSON has it."""
     nobody: Any = None  # the routes are described, and never asked
     app = build(
         not_ready=lambda: None,
         sites=nobody,
-        resources=Resources(stations=nobody, tokens=nobody, transactions=nobody),
+        resources=Resources(stations=nobody, tokens=nobody, transactions=nobody, remote_control=nobody),
         events=nobody,
         security=Security(),
-        machine_s=lambda: 0.0,
+        clock=SystemClock(),
+        store=nobody,
     )
-    text = json.dumps(app.openapi(), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.loads(json.dumps(app.openapi(), allow_nan=False))
+
+
+def main() -> int:
+    """Write it."""
+    text = json.dumps(description(), indent=2, ensure_ascii=False)
     DOCUMENT.write_text(text + "\n", "utf-8")
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from csms.gateway.remote_control import RemoteControl
 from csms.usecases.station_keeping import StationKeeping
 from csms.usecases.token_keeping import TokenKeeping
 from csms.usecases.transaction_keeping import TransactionKeeping
@@ -15,3 +16,4 @@ class Resources(Struct, frozen=True, kw_only=True):
     stations: StationKeeping
     tokens: TokenKeeping
     transactions: TransactionKeeping
+    remote_control: RemoteControl

@@ -62,6 +62,19 @@ class RawCommand(Struct, frozen=True, kw_only=True):
     """Machine seconds from leaving to the answer; None: those of the setting."""
     expires_s: float = 300.0
     """Machine seconds that it may wait in the queue."""
+    warning: str | None = None
+    """What we think of it all the same."""
+    recorded_at_us: int | None = None
+    """When whoever asks recorded it as queued; None: that is still to be done."""
+
+
+class ShapedCommand(Struct, frozen=True):
+    """What an operator asks, as one call in the words of a version; it fits its schema."""
+
+    action: str
+    payload: bytes
+    warning: str | None = None
+    """Why the station will probably refuse it."""
 
 
 class CommandResult(Struct, frozen=True):
@@ -71,3 +84,21 @@ class CommandResult(Struct, frozen=True):
     response: bytes | None = None
     """The CALLRESULT's payload as JSON, untouched."""
     error: CommandError | None = None
+
+
+class StoredCommand(Struct, frozen=True, kw_only=True):
+    """A command as the store has it: without the tokens, keys and certificates in it."""
+
+    id: str
+    station_id: str
+    name: str
+    action: str
+    state: CommandState
+    request: bytes
+    response: bytes | None
+    error: str | None
+    """JSON of code, description and details."""
+    warning: str | None
+    created_at_us: int
+    sent_at_us: int | None
+    final_at_us: int | None

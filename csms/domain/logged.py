@@ -21,6 +21,8 @@ Followed = Literal[
 OnRequest = Literal[
     "station.booted",
     "station.certificate-requested",
+    "station.device-model",
+    "station.external-limit",
     "station.notice",
     "station.unreadable",
     "station.vendor-data",

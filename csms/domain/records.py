@@ -211,6 +211,35 @@ class CommandRecorded(Struct, frozen=True, gc=False):
     created_at_us: int
     sent_at_us: int | None
     final_at_us: int | None
+    warning: str | None = None
+
+
+class AnswerKept(Struct, frozen=True, gc=False):
+    """How a request with an `Idempotency-Key` was answered; a newer one of the key takes its place."""
+
+    key: str
+    request: bytes
+    """Digest of address and body."""
+    at_us: int
+    status: int
+    """0: it was begun, and nobody knows how it ended."""
+    headers: bytes = b"[]"
+    """JSON, pairs of texts."""
+    body: bytes = b""
+
+
+class AnswerForgotten(Struct, frozen=True, gc=False):
+    """A request with an `Idempotency-Key` changed nothing: it may be tried again."""
+
+    key: str
+
+
+class SessionEnded(Struct, frozen=True, gc=False):
+    """A login was ended before its time; those that are over by themselves at `at_us` are forgotten."""
+
+    id: str
+    until_us: int
+    at_us: int
 
 
 class SiteSaved(Struct, frozen=True, gc=False):
@@ -344,6 +373,9 @@ Record = (
     | EventRecorded
     | RawKept
     | CommandRecorded
+    | AnswerKept
+    | AnswerForgotten
+    | SessionEnded
     | SiteSaved
     | SiteRemoved
     | StationPlaced

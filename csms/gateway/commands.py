@@ -9,7 +9,14 @@ import msgspec
 import structlog
 from msgspec import Struct, structs
 
-from csms.domain.commands import CommandError, CommandResult, CommandState, Priority, RawCommand
+from csms.domain.commands import (
+    CommandError,
+    CommandResult,
+    CommandState,
+    Priority,
+    RawCommand,
+    ShapedCommand,
+)
 from csms.domain.control import (
     ClearOwnProfiles,
     ConfigurationTouched,
@@ -26,11 +33,13 @@ from csms.domain.control import (
 )
 from csms.domain.errors import HeadroomError
 from csms.domain.records import CommandRecorded
+from csms.domain.remote_control import StationCommand
 from csms.domain.station import StationIdentity
 from csms.gateway.remote_starts import LEAVES_WITHIN_S, RemoteStarts
 from csms.gateway.services import Services, log_failure
 from csms.ocpp.dialect import Dialect
 from csms.ocpp.rpc.peer import CallDone, Peer
+from csms.usecases import remote_control
 
 _log = structlog.get_logger(__name__)
 
@@ -45,6 +54,8 @@ _ORDER_NAMES: dict[type[StationOrder], str] = {
     WriteConfiguration: "configuration.write",
 }
 """What the API calls them among the commands."""
+_ORDERS = frozenset(_ORDER_NAMES.values())
+"""Whoever follows the events hears of what people ask; orders are many, and the site's own news."""
 
 
 class Send(Protocol):
@@ -86,6 +97,12 @@ class Commands:
         self._send = send
         self._open: dict[int, _OpenCommand] = {}
         self._next_deadline_s: float | None = None
+
+    def shape(self, command: StationCommand) -> ShapedCommand:
+        """Return what an operator asks as a call. Raises `Invalid`, and `QueueFull` where no more may wait."""
+        shaped = self._dialect.shape_command(command)
+        self._peer.check_room()
+        return shaped
 
     async def call(self, command: RawCommand) -> CommandResult:
         """Queue a command and return how it ended.
@@ -175,7 +192,9 @@ class Commands:
 
     def _opened(self, command: RawCommand) -> _OpenCommand:
         done: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
-        return _OpenCommand(command=command, done=done, created_at_us=self._services.clock.now_us())
+        at_us = command.recorded_at_us
+        created_at_us = self._services.clock.now_us() if at_us is None else at_us
+        return _OpenCommand(command=command, done=done, created_at_us=created_at_us)
 
     def _queue(
         self,
@@ -263,6 +282,9 @@ class Commands:
         return ProfilesTouched(self.identity.id, self._services.clock.now_us(), command.id, stage, effects)
 
     def _record(self, of: _OpenCommand, state: CommandState, result: CommandResult | None = None) -> None:
+        if state is CommandState.QUEUED and of.command.recorded_at_us is not None:
+            return  # whoever asks has recorded it
+        now_us = self._services.clock.now_us()
         record = CommandRecorded(
             id=of.command.id,
             station_id=self.identity.id,
@@ -275,9 +297,11 @@ class Commands:
             error=_error_json(result.error) if result and result.error else None,
             created_at_us=of.created_at_us,
             sent_at_us=of.sent_at_us,
-            final_at_us=self._services.clock.now_us() if state.final else None,
+            final_at_us=now_us if state.final else None,
+            warning=of.command.warning,
         )
-        self._services.storage.submit((record,), log_failure)
+        records = (record,) if record.name in _ORDERS else remote_control.told(record, now_us)
+        self._services.storage.submit(records, log_failure)
 
 
 def _sets(effects: tuple[ProfileEffect, ...]) -> bool:

@@ -13,11 +13,12 @@ from collections.abc import Callable, Coroutine, Mapping
 import structlog
 from msgspec.structs import replace
 
-from csms.domain.commands import CommandResult, Priority, RawCommand
+from csms.domain.commands import CommandResult, Priority, RawCommand, ShapedCommand
 from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
 from csms.domain.errors import NotConnected, RecordRefused
 from csms.domain.events import StationEvent, UnreadableReceived
 from csms.domain.records import RawKept
+from csms.domain.remote_control import StationCommand
 from csms.domain.station import StationIdentity, StationState
 from csms.gateway.commands import Commands
 from csms.gateway.services import Services, log_failure
@@ -344,6 +345,12 @@ class Connection:
             self._wire.answer(call, outcome.answer)
 
     # --- our calls
+
+    def shape(self, command: StationCommand) -> ShapedCommand:
+        """Return what an operator asks as a call that may be queued (see `Commands.shape`)."""
+        if self._ended or self._draining:
+            raise NotConnected(f"{self.identity.id} is not connected")
+        return self._commands.shape(command)
 
     async def call(self, command: RawCommand) -> CommandResult:
         """Ask the station something and return how it ended (see `Commands.call`)."""

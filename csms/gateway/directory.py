@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from csms.domain.commands import CommandResult, Priority, RawCommand
+from csms.domain.commands import CommandResult, Priority, RawCommand, ShapedCommand
 from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
 from csms.domain.errors import NotConnected
+from csms.domain.remote_control import StationCommand
 from csms.domain.station import StationIdentity
 from csms.gateway.connection import Connection
 
@@ -44,12 +45,13 @@ class Directory:
         del self._by_station[key]
         return True
 
+    def shape(self, station_id: str, command: StationCommand) -> ShapedCommand:
+        """Return what an operator asks as a call of the station's version (`ports.StationLink`)."""
+        return self._connected(station_id).shape(command)
+
     async def call(self, station_id: str, command: RawCommand) -> CommandResult:
         """Ask a station something (`ports.StationLink`)."""
-        connection = self._by_station.get(station_id.lower())
-        if connection is None:
-            raise NotConnected(f"{station_id} is not connected")
-        return await connection.call(command)
+        return await self._connected(station_id).call(command)
 
     async def order(
         self,
@@ -68,6 +70,12 @@ class Directory:
         return await connection.order(
             order, id=id, priority=priority, timeout_s=timeout_s, expires_s=expires_s
         )
+
+    def _connected(self, station_id: str) -> Connection:
+        connection = self._by_station.get(station_id.lower())
+        if connection is None:
+            raise NotConnected(f"{station_id} is not connected")
+        return connection
 
     def withdraw(self, station_id: str, command_id: str) -> bool:
         """Take back a command that still waits (`ports.StationLink`)."""

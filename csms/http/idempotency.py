@@ -1,52 +1,93 @@
 """`Idempotency-Key` on POST: the same request again gets the same answer, and is not done twice.
 
-Kept in this process's memory for a day, within bounds: a restart forgets it. Only successes are kept, since what was
-refused has changed nothing and may be tried again.
+Kept in the store for a day, so that a restart forgets nothing: a request is noted before it is done, and its answer
+before that leaves. Whoever asks again after the server ended in between is told that nobody knows. What was refused
+has changed nothing and may be tried again. An answer that says `Cache-Control: no-store` holds a secret: only this
+process's memory has it.
 """
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
+import hmac
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
+import msgspec
+import structlog
 from fastapi import Request
 from msgspec import Struct
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from csms.domain.errors import StorageError
+from csms.domain.records import AnswerForgotten, AnswerKept, Record
 from csms.http.problems import Refused
+from csms.http.sessions import LOGIN_PATHS
 
 HEADER = "idempotency-key"
-KEEP_S = 24 * 3600.0
-ENTRIES_MAX = 10_000
-BYTES_MAX = 16 * 1024 * 1024
-"""Of all answers together; the oldest are forgotten above it."""
+KEEP_US = 24 * 3_600_000_000
+SECRETS_MAX = 1000
+"""So many answers with secrets are kept in memory; the oldest are forgotten above it."""
 KEY_LENGTH_MAX = 255
 
 _SUCCESS = range(200, 300)
+_OUR_FAULT = 500
+_UNAVAILABLE = 503
+_BEGUN = 0
+
+_log = structlog.get_logger(__name__)
 
 
-class _Kept(Struct):
-    """What was answered, or that an answer is under way (status 0)."""
+class AnswerStore(Protocol):
+    """Where answers are kept; `csms.storage.Store` is one."""
 
-    request: bytes
-    """Digest of method, address and body."""
-    since_s: float
+    def submit(self, records: Sequence[Record], done: Callable[[Exception | None], None]) -> None:
+        """See `csms.ports.Storage.submit`."""
+        ...
+
+    async def find_answer(self, key: str) -> AnswerKept | None:
+        """Return what is kept of the request with this key, after all submitted before is settled."""
+        ...
+
+
+class _Heard(Struct):
+    """What the application answers."""
+
     status: int = 0
     headers: list[tuple[bytes, bytes]] = []
     body: bytes = b""
+    complete: bool = False
+    messages: list[Message] = []
+
+    async def take(self, message: Message) -> None:
+        """Hold a part of it back."""
+        self.messages.append(message)
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = list(message["headers"])
+        else:
+            self.body += message.get("body", b"")
+            self.complete = not message.get("more_body", False)
 
 
 class Idempotency:
-    """Middleware that remembers answers; stands behind the guard, so that keys are those of who may ask."""
+    """Middleware that remembers answers; stands behind the guard, so that keys are those of who may ask.
 
-    def __init__(self, app: ASGIApp, *, machine_s: Callable[[], float]) -> None:
-        """Stand before `app`; `machine_s` is the time in monotonic seconds."""
+    All who may ask are one: there is one token.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, store: AnswerStore, now_us: Callable[[], int], digest_key: bytes
+    ) -> None:
+        """Stand before `app`; without `digest_key` nobody can tell from a kept digest what was asked."""
         self._app = app
-        self._machine_s = machine_s
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._bytes = 0
+        self._store = store
+        self._now_us = now_us
+        self._digest_key = digest_key
+        self._under_way: dict[str, bytes] = {}
+        self._secrets: OrderedDict[str, bytes] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -55,51 +96,94 @@ class Idempotency:
             await self._app(scope, receive, send)
             return
         body = await Request(scope, receive).body()
-        digest = _digest(scope, body)
-        self._forget_old()
-        known = self._kept.get(key)
-        if known is not None:
-            await _again(known, digest)(scope, receive, send)
-            return
-        await self._first(key, _Kept(digest, self._machine_s()), scope, _replayed(body, receive), send)
-
-    async def _first(self, key: str, kept: _Kept, scope: Scope, receive: Receive, send: Send) -> None:
-        self._kept[key] = kept
-        status = 0
-        complete = False
-
-        async def overheard(message: Message) -> None:
-            nonlocal status, complete
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                kept.headers = list(message["headers"])
+        digest = self._digest(scope, body)
+        if key in self._under_way:
+            _check_same(self._under_way[key], digest)
+            raise Refused(
+                "request-under-way", "The first request with this Idempotency-Key is not answered yet."
+            )
+        self._under_way[key] = digest
+        try:
+            known = await self._store.find_answer(key)
+            if known is not None and known.at_us > self._now_us() - KEEP_US:
+                await self._again(known, digest)(scope, receive, send)
             else:
-                kept.body += message.get("body", b"")
-                complete = not message.get("more_body", False)
+                await self._first(key, digest, scope, _replayed(body, receive), send)
+        finally:
+            del self._under_way[key]
+
+    async def _first(self, key: str, digest: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._write(AnswerKept(key, digest, self._now_us(), _BEGUN))
+        heard = _Heard(messages=[], headers=[])
+        # What fails unforeseen, or is cut off, stays begun: it may have been done.
+        await self._app(scope, receive, heard.take)
+        try:
+            await self._keep(key, digest, heard)
+        except StorageError as error:
+            _log.error("idempotency.not-kept", problem=str(error))
+        for message in heard.messages:
             await send(message)
 
-        try:
-            await self._app(scope, receive, overheard)
-        finally:
-            if complete and status in _SUCCESS:
-                kept.status = status
-                self._bytes += len(kept.body)
-            else:
-                self._kept.pop(key, None)
+    async def _keep(self, key: str, digest: bytes, heard: _Heard) -> None:
+        if heard.complete and heard.status in _SUCCESS:
+            body = heard.body
+            if _is_secret(heard.headers):
+                self._secrets[key], body = body, b""
+                while len(self._secrets) > SECRETS_MAX:
+                    self._secrets.popitem(last=False)
+            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in heard.headers]
+            await self._write(
+                AnswerKept(key, digest, self._now_us(), heard.status, msgspec.json.encode(headers), body)
+            )
+        elif 0 < heard.status < _OUR_FAULT or heard.status == _UNAVAILABLE:
+            await self._write(AnswerForgotten(key))
 
-    def _forget_old(self) -> None:
-        oldest_s = self._machine_s() - KEEP_S
-        for key, kept in list(self._kept.items()):
-            full = len(self._kept) >= ENTRIES_MAX or self._bytes > BYTES_MAX
-            if not full and kept.since_s >= oldest_s:
-                return
-            if kept.status:  # what is under way is not to be done twice
-                del self._kept[key]
-                self._bytes -= len(kept.body)
+    def _again(self, known: AnswerKept, digest: bytes) -> Response:
+        _check_same(known.request, digest)
+        if known.status == _BEGUN:
+            raise Refused(
+                "outcome-unknown",
+                "The first request with this Idempotency-Key was begun; whether it was done is not known.",
+            )
+        pairs = msgspec.json.decode(known.headers, type=list[tuple[str, str]])
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+        body = known.body
+        if _is_secret(headers):
+            if known.key not in self._secrets:
+                place = {name.title(): value for name, value in pairs if name == "location"}
+                raise Refused(
+                    "answer-not-kept",
+                    "The first request with this Idempotency-Key was done; its answer held a secret.",
+                    headers=place,
+                )
+            body = self._secrets[known.key]
+        response = Response(body, known.status)
+        response.raw_headers = [*headers, (b"idempotency-replayed", b"true")]
+        return response
+
+    async def _write(self, record: Record) -> None:
+        written: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self._store.submit((record,), lambda error: None if written.done() else written.set_result(error))
+        error = await written
+        if error is not None:
+            raise error
+
+    def _digest(self, scope: Scope, body: bytes) -> bytes:
+        address = scope["path"].encode("utf-8", "surrogatepass") + b"?" + scope["query_string"]
+        return hmac.digest(self._digest_key, len(address).to_bytes(8) + address + body, "sha256")
+
+
+def _check_same(known: bytes, digest: bytes) -> None:
+    if known != digest:
+        raise Refused("idempotency-key-reused", "This Idempotency-Key came with another request before.")
+
+
+def _is_secret(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"cache-control" and b"no-store" in value for name, value in headers)
 
 
 def _key(scope: Scope) -> str | None:
-    if scope["type"] != "http" or scope["method"] != "POST":
+    if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] in LOGIN_PATHS:
         return None
     keys = Request(scope).headers.getlist(HEADER)
     if not keys:
@@ -111,21 +195,6 @@ def _key(scope: Scope) -> str | None:
             place="header",
         )
     return keys[0]
-
-
-def _digest(scope: Scope, body: bytes) -> bytes:
-    address = scope["path"].encode("utf-8", "surrogatepass") + b"?" + scope["query_string"]
-    return hashlib.sha256(len(address).to_bytes(8) + address + body).digest()
-
-
-def _again(known: _Kept, digest: bytes) -> Response:
-    if known.request != digest:
-        raise Refused("idempotency-key-reused", "This Idempotency-Key came with another request before.")
-    if not known.status:
-        raise Refused("request-under-way", "The first request with this Idempotency-Key is not answered yet.")
-    response = Response(known.body, known.status)
-    response.raw_headers = [*known.headers, (b"idempotency-replayed", b"true")]
-    return response
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from csms.http.problems import BASE, KINDS, MEDIA_TYPE, Problem
+from csms.http.sessions import COOKIE
 
 _SCHEMAS = "#/components/schemas/{model}"
 _EVERYWHERE = ("bad-request", "unauthorized", "foreign-origin", "unknown-host", "internal")
@@ -20,6 +21,7 @@ HEADERS = {
     "If-None-Match": "Only if it is not at this `ETag` (`*`: if there is none).",
     "Last-Event-ID": "The `id` of the last event that came: it goes on with the next one.",
     "Idempotency-Key": "A text of your own, of at most 255 characters: the same request with it is done once.",
+    "Prefer": "`wait=SECONDS`: answer when it has ended, or after so long (at most 60) as it is then.",
 }
 """What headers mean wherever an operation heeds them."""
 
@@ -126,9 +128,15 @@ def _described(app: FastAPI, schemas: dict[str, Any]) -> dict[str, Any]:
     document["components"] = {
         "schemas": dict(sorted(schemas.items())),
         "securitySchemes": {
-            "token": {"type": "http", "scheme": "bearer", "description": "The setting `api_token`."}
+            "token": {"type": "http", "scheme": "bearer", "description": "The setting `api_token`."},
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": COOKIE,
+                "description": "What `POST /api/v1/login` sets; changes must come from a page of this server.",
+            },
         },
     }
     # An empty requirement is "nobody asks": bound to loopback without a token.
-    document["security"] = [{"token": []}, {}]
+    document["security"] = [{"token": []}, {"session": []}, {}]
     return document

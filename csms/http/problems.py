@@ -48,7 +48,9 @@ KINDS = {
     "malformed-json": Kind(
         400, "The body is not JSON", "Send one JSON value in UTF-8, each name once, numbers finite."
     ),
-    "unauthorized": Kind(401, "Who are you?", "Send `Authorization: Bearer` with the setting `api_token`."),
+    "unauthorized": Kind(
+        401, "Who are you?", "Send `Authorization: Bearer` with the setting `api_token`, or log in."
+    ),
     "forbidden": Kind(403, "Forbidden", "You may not do that."),
     "foreign-origin": Kind(
         403,
@@ -63,6 +65,17 @@ KINDS = {
     "conflict": Kind(409, "It contradicts what is there", "Look what is there, then decide anew."),
     "request-under-way": Kind(
         409, "The same request is under way", "Ask again with the same `Idempotency-Key` when it has ended."
+    ),
+    "outcome-unknown": Kind(
+        409,
+        "Nobody knows whether it was done",
+        "The server ended, or failed, in the middle of it: look whether it was done; a fresh `Idempotency-Key` "
+        "does it again.",
+    ),
+    "answer-not-kept": Kind(
+        409,
+        "It was done, and the answer is gone",
+        "The answer held a secret, and such ones outlive no restart: look what there is.",
     ),
     "station-not-connected": Kind(409, "Station not connected", "Try again when the station is connected."),
     "outdated": Kind(
@@ -79,6 +92,7 @@ KINDS = {
     "precondition-required": Kind(
         428, "Say what you have seen", "Send `If-Match` with the `ETag` that you got when you looked."
     ),
+    "too-many-attempts": Kind(429, "Too many failed attempts", "Try again after `Retry-After` seconds."),
     "internal": Kind(500, "Our fault", "The server's log tells what went wrong."),
     "busy": Kind(503, "Not now", "Try again after `Retry-After` seconds."),
     "unavailable": Kind(503, "Can't be stored now", "Try again after `Retry-After` seconds."),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Generator
-from typing import cast
+from typing import Protocol, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,11 +15,12 @@ from starlette.middleware import Middleware
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from csms import __version__
-from csms.http import docs, event_stream, health, openapi, problems
+from csms.http import docs, event_stream, health, login, openapi, problems
 from csms.http.boundary import Boundary
 from csms.http.heads import Heads
-from csms.http.idempotency import Idempotency
+from csms.http.idempotency import AnswerStore, Idempotency
 from csms.http.security import Guard, Security
+from csms.http.sessions import Sessions, SessionStore
 
 OPENAPI_PATH = "/api/openapi.json"
 
@@ -51,10 +52,29 @@ class _Protocol(H11Protocol):
         self.transport.close()
 
 
+class HttpStore(AnswerStore, SessionStore, Protocol):
+    """What the HTTP side must not forget."""
+
+
+class HttpClock(Protocol):
+    """Site time and machine time, as `csms.ports.Clock` has them."""
+
+    def now_us(self) -> int:
+        """Return site time in UTC microseconds."""
+        ...
+
+    def machine_s(self) -> float:
+        """Return machine time in monotonic seconds."""
+        ...
+
+
 def build(
-    *, not_ready: Callable[[], str | None], security: Security, machine_s: Callable[[], float]
+    *, not_ready: Callable[[], str | None], security: Security, clock: HttpClock, store: HttpStore
 ) -> FastAPI:
-    """Return the HTTP application with health checks and problems; routes of the API are added to it."""
+    """Return the HTTP application with health checks, login and problems; routes of the API are added to it."""
+    sessions = None
+    if security.api_token is not None:
+        sessions = Sessions(key=security.key, api_token=security.api_token, store=store, now_us=clock.now_us)
     app = FastAPI(
         title="Headroom",
         summary="A central system for charging stations that keeps sites inside their breakers.",
@@ -67,14 +87,17 @@ def build(
         # The first one is the outermost.
         middleware=[
             Middleware(Boundary),
-            Middleware(Guard, security=security),
-            Middleware(Idempotency, machine_s=machine_s),
+            Middleware(Guard, security=security, sessions=sessions),
+            Middleware(Idempotency, store=store, now_us=clock.now_us, digest_key=security.key),
             Middleware(Heads),
         ],
     )
     problems.install(app)
     app.include_router(health.router(not_ready))
     docs.install(app, OPENAPI_PATH)
+    app.include_router(
+        login.router(api_token=security.api_token, sessions=sessions, machine_s=clock.machine_s)
+    )
     app.include_router(problems.router, responses=openapi.problems("not-found"))
     return app
 

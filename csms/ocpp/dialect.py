@@ -7,9 +7,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from csms.domain.answers import StationAnswer
-from csms.domain.commands import CommandResult
+from csms.domain.commands import CommandResult, ShapedCommand
 from csms.domain.control import EffectStage, OrderOutcome, ProfileEffect, StationOrder
 from csms.domain.events import StationEvent
+from csms.domain.remote_control import StationCommand
 from csms.ocpp.rpc.errors import ErrorKind, Refusal
 
 
@@ -50,6 +51,13 @@ class Dialect(Protocol):
         """Check a call of ours strictly and return it as compact JSON, members in the schema's order.
 
         Raises `csms.domain.errors.Invalid` naming the path, also for an action that a central system can't send.
+        """
+        ...
+
+    def shape_command(self, command: StationCommand) -> ShapedCommand:
+        """Return what an operator asks as a call, checked as `check_call` does; its faults in the words that he used.
+
+        Raises `Invalid` where this version has no words for it.
         """
         ...
 

@@ -10,10 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from csms.domain.answers import Acknowledged, Forbidden, StationAnswer
-from csms.domain.commands import CommandResult
+from csms.domain.commands import CommandResult, ShapedCommand
 from csms.domain.control import EffectStage, OrderOutcome, ProfileEffect, StationOrder
-from csms.domain.errors import Invalid
+from csms.domain.errors import FieldProblem, Invalid
 from csms.domain.events import NoticeReceived, StationEvent, UnreadableReceived
+from csms.domain.remote_control import NeutralCommand, RawCall, StationCommand
 from csms.ocpp.dialect import Decoded
 from csms.ocpp.repair import Repairs, repair
 from csms.ocpp.rpc.errors import ErrorKind, Refusal
@@ -93,6 +94,21 @@ class Control(Struct, frozen=True, kw_only=True):
     """Which configuration keys a call writes, by the actions of ours that write any."""
 
 
+class Wording(Struct, frozen=True, kw_only=True):
+    """An operator's command in the words of one version, not checked yet."""
+
+    action: str
+    payload: dict[str, Json]
+    said_as: Mapping[str, str] = {}
+    """Where in the command a member of the payload comes from: `connectorId` → `evse`."""
+    warning: str | None = None
+
+
+def said(**members: Json) -> dict[str, Json]:
+    """Return the members of a payload that are said; None is not."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
 class _Route(Struct, frozen=True):
     """A row of the inbound table with its decoder."""
 
@@ -114,8 +130,12 @@ class TableDialect:
         outbound: dict[str, Outbound],
         repairs: Repairs,
         control: Control,
+        word: Callable[[NeutralCommand], Wording],
     ) -> None:
-        """Build the decoders and read the schemas; `package` is the version's name inside the `ocpp` package."""
+        """Build the decoders and read the schemas; `package` is the version's name inside the `ocpp` package.
+
+        `word` says operators' commands in the version's words and raises `Invalid` where it has none.
+        """
         self.version = version
         self.subprotocol = subprotocol
         self.error_codes = error_codes
@@ -128,6 +148,7 @@ class TableDialect:
         self._schemas = {action: request_schema(package, action) for action in inbound | outbound}
         self._repairs = repairs
         self._control = control
+        self._word = word
         self._routes = {
             action: _Route(msgspec.json.Decoder(row.request).decode, row) for action, row in inbound.items()
         }
@@ -155,16 +176,30 @@ class TableDialect:
 
     def check_call(self, action: str, payload: bytes) -> bytes:
         """Check a call of ours strictly; return it compact, members in the schema's order."""
-        row = self.outbound.get(action)
-        if row is None:
-            raise Invalid(f"{action} is no action that a central system can send in OCPP {self.version}")
+        if action not in self.outbound:
+            message = f"{action[:60]} is no action that a central system can send in OCPP {self.version}"
+            raise Invalid(message, [FieldProblem("action", message)])
         try:
             value: Json = msgspec.json.decode(payload)
         except _UNREADABLE as error:
             raise Invalid("payload: is not valid JSON") from error
+        return self._checked(action, value, {})
+
+    def shape_command(self, command: StationCommand) -> ShapedCommand:
+        """Return what an operator asks as a checked call."""
+        if isinstance(command, RawCall):
+            return ShapedCommand(command.action, self.check_call(command.action, command.payload))
+        worded = self._word(command)
+        payload = self._checked(worded.action, worded.payload, worded.said_as)
+        return ShapedCommand(worded.action, payload, worded.warning)
+
+    def _checked(self, action: str, value: Json, said_as: Mapping[str, str]) -> bytes:
         fault = find_fault(self._schemas[action], value, date_times=True)
         if fault is not None:
-            raise Invalid(str(fault))
+            path = _path_as_said(fault.path, said_as)
+            told = Fault(fault.kind, path, fault.problem)
+            raise Invalid(str(told), [FieldProblem(path, fault.problem)])
+        row = self.outbound[action]
         try:
             return self._encode(msgspec.json.decode(self._encode(value), type=row.request))
         except _UNREADABLE as error:
@@ -233,3 +268,11 @@ class TableDialect:
         # OCPP 1.6 §4.7, §4.8, §4.10: no check may keep a transaction message from being answered.
         event = UnreadableReceived(kind=row.unreadable, action=action, payload=payload, problem=problem)
         return Decoded(event, (*deviations, problem))
+
+
+def _path_as_said(path: str, said_as: Mapping[str, str]) -> str:
+    """Return where in a command the member of its payload comes from; the longest beginning that is known decides."""
+    for known in sorted(said_as, key=len, reverse=True):
+        if path == known or path.startswith((f"{known}.", f"{known}[")):
+            return said_as[known] + path[len(known) :]
+    return path

@@ -84,6 +84,14 @@ _SAVE_WISHES = (
 )
 
 IN_TURN: dict[type[Struct], InTurn] = {
+    r.AnswerKept: InTurn((_upsert("kept_answers", r.AnswerKept, ("key",)),)),
+    r.AnswerForgotten: InTurn(("DELETE FROM kept_answers WHERE key = :key",)),
+    r.SessionEnded: InTurn(
+        (
+            "DELETE FROM ended_sessions WHERE until_us <= :at_us",
+            "INSERT INTO ended_sessions (id, until_us) VALUES (:id, :until_us) ON CONFLICT (id) DO NOTHING",
+        )
+    ),
     r.SiteSaved: InTurn((_SAVE_SITE,), "the site's revision is another one by now"),
     # Exposures and foreign profiles stay: chargers obey what they were told last, whoever steers them next.
     r.SiteRemoved: InTurn(

@@ -84,6 +84,11 @@ def token_hmac(secret: bytes, uid: str, token_type: str) -> bytes:
     return _hmac(secret, b"token", token_type.encode(), uid.casefold().encode("utf-8", "surrogatepass"))
 
 
+def http_key(secret: bytes) -> bytes:
+    """Return what the HTTP side signs logins with, and makes digests of requests unreadable with."""
+    return _hmac(secret, b"http")
+
+
 def new_station_key() -> str:
     """Return a fresh random charger key as hexadecimal text, as 1.6 chargers take it."""
     return secrets.token_hex(STATION_KEY_BYTES)

@@ -79,6 +79,7 @@ async def open_storage(
             Sweep("transaction_events", "received_at_us", options.samples_keep_days * DAY_US),
             Sweep("decisions", "at_us", options.decisions_keep_days * DAY_US),
             Sweep("events", "at_us", options.events_keep_days * DAY_US, keep_newest=True),
+            Sweep("kept_answers", "at_us", DAY_US),
         )
         chores = (message_log, Retention(committer.connection, clock, sweeps))
     writer = Writer(committer, chores=chores, tokens_changed=tokens.apply, limits=options.writer)

@@ -66,7 +66,7 @@ def _of_the_row(updated: r.TransactionUpdated) -> tuple[Any, ...]:
 
 
 def _command(command: r.CommandRecorded) -> tuple[Any, ...]:
-    # What was sent and answered may hold tokens, keys and certificates; who asked has the answer as it came.
+    # What was sent and answered may hold tokens, keys and certificates; nobody needs them afterwards.
     fields = asdict(command)
     for name in ("request", "response"):
         if fields[name] is not None:

@@ -13,15 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from csms.domain.commands import StoredCommand
 from csms.domain.errors import StorageError
 from csms.domain.events import ReportedVariable
 from csms.domain.logged import LoggedEvent, MeterStart
-from csms.domain.records import CapSaved
+from csms.domain.records import AnswerKept, CapSaved
 from csms.domain.site import KnownStation, LoggedDecision, SiteFacts, SiteStation, StoredSite
 from csms.domain.station import StationIdentity, StationState
 from csms.domain.token import Token
 from csms.ports import Clock, Found, StoreLookup, TokenByHmac
-from csms.storage import event_queries, ocpp_ids, queries, site_queries
+from csms.storage import event_queries, ocpp_ids, queries, request_queries, site_queries
 from csms.storage.history import History
 from csms.storage.messages import SqliteMessageLog
 from csms.storage.ocpp_ids import OcppIds
@@ -179,6 +180,31 @@ class Store(Register):
     async def meter_starts(self, transaction_ids: Collection[str]) -> dict[str, MeterStart]:
         """See `csms.ports.EventLog.meter_starts`."""
         return await self._reads.run(lambda rows: event_queries.meter_starts(rows, transaction_ids))
+
+    # --- what HTTP reads back
+
+    async def find_command(self, command_id: str) -> StoredCommand | None:
+        """Return a command as it is after everything submitted before is settled."""
+        await self.settled()
+        return await self._reads.run(lambda rows: request_queries.command(rows, command_id))
+
+    async def commands_of(
+        self, station_id: str, *, before: tuple[int, str] | None, limit: int
+    ) -> list[StoredCommand]:
+        """Return a station's commands, the newest first, from before the one that came into being then."""
+        await self.settled()
+        return await self._reads.run(
+            lambda rows: request_queries.commands_of(rows, station_id, before, limit)
+        )
+
+    async def find_answer(self, key: str) -> AnswerKept | None:
+        """Return what is kept of the request with an `Idempotency-Key`."""
+        await self.settled()
+        return await self._reads.run(lambda rows: request_queries.answer(rows, key))
+
+    async def ended_sessions(self) -> dict[str, int]:
+        """Return the logins that were ended, each with the moment from which it would be over by itself."""
+        return await self._reads.run(request_queries.ended_sessions)
 
     # --- tokens and ids
 

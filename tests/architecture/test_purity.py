@@ -11,6 +11,8 @@ from tests.architecture.tree import modules, packages
 READS_THE_CLOCK = {"csms/clock.py", "simulators/site_clock.py"}
 TAKES_CHANCE = {
     "csms/app.py": "hands fresh ids to those who need them",
+    "csms/http/security.py": "makes a key for this process where no secret file gives one",
+    "csms/http/sessions.py": "names logins",
     "csms/settings.py": "proposes an `api_token`",
     "csms/storage/secrets.py": "makes the secret and charger keys",
     "csms/storage/register.py": "gives new tokens their ids",

@@ -50,9 +50,13 @@ class OurCalls:
         expires_at_s: float,
     ) -> None:
         """Let a call wait for its turn; raises `QueueFull`."""
+        self.check_room()
+        self._waiting[handle] = _OurCall(handle, action, payload, priority, timeout_s, expires_at_s)
+
+    def check_room(self) -> None:
+        """Raise `QueueFull` where no more may wait."""
         if len(self._waiting) >= self._max_queued:
             raise QueueFull(f"{self._max_queued} calls wait for this station already; try again later")
-        self._waiting[handle] = _OurCall(handle, action, payload, priority, timeout_s, expires_at_s)
 
     def cancel(self, handle: int) -> bool:
         """Withdraw a call that still waits."""

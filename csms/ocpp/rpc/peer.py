@@ -126,6 +126,10 @@ class Peer:
         )
         return handle
 
+    def check_room(self) -> None:
+        """Raise `QueueFull` where no more calls of ours may wait."""
+        self._ours.check_room()
+
     def next_call(self, now_s: float) -> tuple[int, str] | None:
         """Return the handle and the text of the call to send now, if it is time for one; it counts as sent.
 

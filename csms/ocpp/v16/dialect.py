@@ -17,6 +17,7 @@ from csms.ocpp.v16 import (
     security,
     smart_charging,
 )
+from csms.ocpp.v16.commands import word
 from csms.ocpp.v16.control import CONTROL
 from csms.ocpp.v16.repairs import REPAIRS
 
@@ -35,4 +36,5 @@ DIALECT: Dialect = TableDialect(
     outbound=OUTBOUND,
     repairs=REPAIRS,
     control=CONTROL,
+    word=word,
 )

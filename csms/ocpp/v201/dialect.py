@@ -26,6 +26,7 @@ from csms.ocpp.v201 import (
     tariff_and_cost,
     transactions,
 )
+from csms.ocpp.v201.commands import word
 from csms.ocpp.v201.control import CONTROL
 from csms.ocpp.v201.repairs import REPAIRS
 
@@ -62,4 +63,5 @@ DIALECT: Dialect = TableDialect(
     outbound=OUTBOUND,
     repairs=REPAIRS,
     control=CONTROL,
+    word=word,
 )

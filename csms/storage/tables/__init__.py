@@ -15,6 +15,7 @@ from csms.storage.tables.charging import (
 from csms.storage.tables.columns import Row
 from csms.storage.tables.happenings import CommandRow, EventRow, RawMessageRow
 from csms.storage.tables.itself import IdBlockRow, MetaRow
+from csms.storage.tables.requests import EndedSessionRow, KeptAnswerRow
 from csms.storage.tables.sites import (
     CapRow,
     DecisionRow,
@@ -34,10 +35,12 @@ __all__ = [
     "ConnectorRow",
     "DecisionRow",
     "DeviceVariableRow",
+    "EndedSessionRow",
     "EventRow",
     "ExposureRow",
     "ForeignProfileRow",
     "IdBlockRow",
+    "KeptAnswerRow",
     "MetaRow",
     "ModelFormRow",
     "PlacementRow",

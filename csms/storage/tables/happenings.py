@@ -54,3 +54,4 @@ class CommandRow(Row, table=True):
     created_at_us: int = integer_column()
     sent_at_us: int | None = integer_column(null=True)
     final_at_us: int | None = integer_column(null=True)
+    warning: str | None = text_column(null=True)

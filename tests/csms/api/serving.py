@@ -19,7 +19,8 @@ from csms.http.server import HttpServer
 from csms.live import Broadcaster, BroadcasterOptions
 from csms.sites import Sites, SitesOptions
 from csms.storage import SqliteStorage
-from tests.csms.api.world import NobodyConnected, resources
+from tests.csms.api.stations import Stations
+from tests.csms.api.world import resources
 from tests.csms.live.world import DEADLINE_S, QUICK, Reader
 from tests.csms.storage.engines import SqliteEngine
 
@@ -52,14 +53,16 @@ async def served(
     storage = await engine.open()
     sites = Sites(storage=storage, clock=clock, new_id=lambda: uuid.uuid4().hex, options=SitesOptions())
     events = Broadcaster(log=storage, clock=clock, sites=sites.tasks, show_site=site_state, options=options)
-    await sites.start(NobodyConnected())
+    stations = Stations(storage)
+    await sites.start(stations)
     app = build(
         not_ready=storage.healthy,
         sites=sites,
-        resources=resources(storage, sites, clock),
+        resources=resources(storage, sites, clock, stations),
         events=events,
         security=security or Security(),
-        machine_s=clock.machine_s,
+        clock=clock,
+        store=storage,
     )
     server = HttpServer(app, host="127.0.0.1", port=0)
     telling, running = asyncio.create_task(events.run()), asyncio.create_task(server.run())

@@ -15,7 +15,8 @@ from csms.clock import SystemClock
 from csms.http.security import Security
 from csms.sites import Sites, SitesOptions
 from csms.usecases.balancing.loop import SiteLoop
-from tests.csms.api.world import ADDRESS, NobodyConnected, World, brief_events, resources
+from tests.csms.api.stations import Stations
+from tests.csms.api.world import ADDRESS, World, brief_events, resources
 from tests.csms.storage.engines import SqliteEngine
 
 HOUR_US = 3_600_000_000
@@ -82,19 +83,21 @@ async def staged(folder: Path, make_loop: Any = SiteLoop) -> AsyncIterator[Stage
         options=SitesOptions(),
         make_loop=make_loop,
     )
-    await sites.start(NobodyConnected())
+    stations = Stations(storage)
+    await sites.start(stations)
     app = build(
         not_ready=storage.healthy,
         sites=sites,
-        resources=resources(storage, sites, clock),
+        resources=resources(storage, sites, clock, stations),
         events=brief_events(storage, clock, sites),
         security=Security(),
-        machine_s=clock.machine_s,
+        clock=clock,
+        store=storage,
     )
     try:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
-            stage = Stage(app, client, storage, sites)
+            stage = Stage(app, client, storage, sites, stations)
             stage.clock, stage.engine, stage.store = clock, engine, store
             yield stage
     finally:

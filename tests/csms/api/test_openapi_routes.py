@@ -10,6 +10,7 @@ import pytest
 
 from csms.http.problems import KINDS
 from tests.csms.api.world import SITES, World, site
+from tests.csms.ocpp.v16.some_profiles import PROFILE
 
 pytestmark = pytest.mark.anyio
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -21,6 +22,24 @@ FILLED = {
     "station_id": "CP-7",
     "token_id": "tok-7",
     "transaction_id": "tx-7",
+    "action": "Reset",
+    "command_id": "none",
+}
+COMMANDS: dict[str, Any] = {
+    "remote-start": {"token": "TAG"},
+    "remote-stop": {"transaction_id": "tx-7"},
+    "reset": {"type": "hard"},
+    "unlock": {"evse": 1},
+    "change-availability": {"operative": True},
+    "trigger-message": {"message": "Heartbeat"},
+    "get-configuration": {},
+    "set-configuration": {"key": "A", "value": "1"},
+    "clear-cache": {},
+    "set-charging-profile": {"evse": 1, "profile": PROFILE},
+    "clear-charging-profile": {},
+    "get-composite-schedule": {"evse": 1, "duration_s": 60},
+    "data-transfer": {"vendor_id": "v"},
+    "{action}": {"type": "Hard"},
 }
 BODIES: dict[str, Any] = {
     "": site(),
@@ -31,6 +50,8 @@ BODIES: dict[str, Any] = {
     "{station_id}": {"managed": True},
     "{token_id}": {"note": "x"},
     "{transaction_id}": {"priority": 1},
+    "login": {"token": "anything"},
+    **COMMANDS,
 }
 
 
@@ -86,6 +107,11 @@ async def test_successes_are_as_described(world: World, document: dict[str, Any]
     transaction = "/api/v1/transactions/{transaction_id}"
     await world.furnish()
     await world.add(site(id="first", evses=[]))
+    world.stations.connected.add("CP-7")
+    world.stations.answering = True
+    commands = "/api/v1/stations/{station_id}/commands"
+    asking = ["/api/v1/stations/{station_id}/ocpp/{action}"]
+    asking += [f"{commands}/{name}" for name in COMMANDS if name != "{action}"]
     asked: list[tuple[str, str, dict[str, str], int]] = [
         ("POST", SITES, {}, 201),
         ("GET", SITES, {}, 200),
@@ -111,17 +137,28 @@ async def test_successes_are_as_described(world: World, document: dict[str, Any]
         ("GET", transaction, {}, 200),
         ("PATCH", transaction, {"If-Match": '"0"'}, 200),
         ("GET", f"{transaction}/samples", {}, 200),
-        ("DELETE", token, {}, 204),
-        ("DELETE", station, {}, 204),
         ("GET", "/problems/{kind}", {}, 200),
         ("GET", "/api/v1/events", {}, 200),
         ("GET", "/healthz/live", {}, 200),
         ("GET", "/healthz/ready", {}, 200),
+        ("POST", "/api/v1/login", {}, 204),
+        ("POST", "/api/v1/logout", {}, 204),
+        *(("POST", path, {}, 202) for path in asking),
+        *(("POST", path, {"Prefer": "wait=50"}, 200) for path in asking),
+        ("GET", commands, {}, 200),
+        ("GET", "/api/v1/commands/{command_id}", {}, 200),
+        ("DELETE", token, {}, 204),
+        ("DELETE", station, {}, 204),
     ]
+    command_id = "none"
     for method, path, headers, status in asked:
         body = body_for(path) if method in {"POST", "PUT", "PATCH"} else None
-        answer = await world.http.request(method, filled(path), json=body, headers=headers)
+        place = filled(path, command_id=command_id)
+        if (method, path) == ("DELETE", station):
+            world.stations.connected.clear()
+        answer = await world.http.request(method, place, json=body, headers=headers)
         assert answer.status_code == status, (method, path, answer.text)
+        command_id = answer.json()["id"] if path in asking else command_id
         assert not described(document, path, answer)
     answered = {(method, path, str(status)) for method, path, _, status in asked}
     promised = {

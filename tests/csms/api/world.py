@@ -15,19 +15,20 @@ from fastapi import FastAPI
 from csms.api import Resources, build
 from csms.api.events import site_state
 from csms.clock import SystemClock
-from csms.domain.commands import CommandResult, Priority, RawCommand
-from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
 from csms.domain.records import TransactionOpened
 from csms.domain.register import NewToken
-from csms.domain.station import StationIdentity
+from csms.gateway.remote_control import RemoteControl
+from csms.gateway.services import Services
+from csms.gateway.wheel import TimerWheel
 from csms.http.security import Security
 from csms.live import Broadcaster, BroadcasterOptions
-from csms.ports import Clock, Connections
+from csms.ports import Clock, Connections, Policy
 from csms.sites import Sites, SitesOptions
-from csms.storage import SqliteStorage, registering
+from csms.storage import SqliteStorage, registering, token_hmac
 from csms.usecases.station_keeping import StationKeeping
 from csms.usecases.token_keeping import TokenKeeping
 from csms.usecases.transaction_keeping import TransactionKeeping
+from tests.csms.api.stations import Stations
 from tests.csms.storage.engines import SECRET, SqliteEngine
 
 ADDRESS = "http://127.0.0.1:8080"
@@ -73,67 +74,46 @@ def begun(transaction_id: str, **said: Any) -> TransactionOpened:
     return TransactionOpened(id=transaction_id, **{**fields, **said})
 
 
-class NobodyConnected:
-    """A gateway without stations."""
-
-    async def call(self, station_id: str, command: RawCommand) -> CommandResult:
-        raise AssertionError("nobody is called")
-
-    async def order(
-        self,
-        station_id: str,
-        order: StationOrder,
-        *,
-        id: str,  # noqa: A002 - as the port has it
-        priority: Priority,
-        timeout_s: float = 10.0,
-        expires_s: float = 60.0,
-    ) -> OrderOutcome:
-        return OrderOutcome(verdict=OrderVerdict.NOT_SENT)
-
-    def withdraw(self, station_id: str, command_id: str) -> bool:
-        return False
-
-    def online(self) -> frozenset[str]:
-        return frozenset()
-
-    def place(self, station_id: str, site_id: str | None) -> None: ...
-
-    def manage(self, station_id: str, *, managed: bool) -> None: ...
-
-    def revise(self, station: StationIdentity) -> None: ...
-
-    def dismiss(self, station_id: str, reason: str) -> None: ...
-
-    def gate(self, station_id: str, *, gated: bool) -> None: ...
-
-
 def resources(
-    storage: SqliteStorage, sites: Sites, clock: Clock, connections: Connections | None = None
+    storage: SqliteStorage,
+    sites: Sites,
+    clock: Clock,
+    stations: Stations,
+    *,
+    connections: Connections | None = None,
 ) -> Resources:
-    """Return the use cases over a store, of which `connections` has the stations that are connected (None: none)."""
+    """Return the use cases over a store; `connections`: who is connected, where that is not what `stations` says."""
     return Resources(
         stations=StationKeeping(
             register=storage,
             storage=storage,
-            connections=connections or NobodyConnected(),
+            connections=connections or stations,
             balancing=sites,
             messages=storage.message_log,
             clock=clock,
         ),
         tokens=TokenKeeping(register=storage, clock=clock),
         transactions=TransactionKeeping(history=storage.history, clock=clock),
+        remote_control=remote_control(storage, clock, stations, sites),
     )
 
 
 class World:
     """What a test of the API has at hand."""
 
-    def __init__(self, app: FastAPI, client: httpx.AsyncClient, storage: SqliteStorage, sites: Sites) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        client: httpx.AsyncClient,
+        storage: SqliteStorage,
+        sites: Sites,
+        stations: Stations,
+    ) -> None:
         self.app = app
         self.http = client
         self.storage = storage
         self.sites = sites
+        self.stations = stations
 
     async def add(self, body: dict[str, Any] | None = None) -> httpx.Response:
         """Add a site that must be taken."""
@@ -194,20 +174,41 @@ async def opened(
     engine.clock = clock
     storage = await engine.open()
     sites = Sites(storage=storage, clock=clock, new_id=lambda: uuid.uuid4().hex, options=SitesOptions())
-    await sites.start(NobodyConnected())
-    events = brief_events(storage, clock, sites)
+    stations = Stations(storage)
+    await sites.start(stations)
+    served = resources(storage, sites, clock, stations, connections=connections)
     app = build(
         not_ready=storage.healthy,
         sites=sites,
-        resources=resources(storage, sites, clock, connections),
-        events=events,
+        resources=served,
+        events=brief_events(storage, clock, sites),
         security=security or Security(),
-        machine_s=clock.machine_s,
+        clock=clock,
+        store=storage,
     )
     try:
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers=headers) as client:
-            yield World(app, client, storage, sites)
+            yield World(app, client, storage, sites, stations)
     finally:
+        stations.end_all()
+        await served.remote_control.stop()
         await sites.stop()
         await storage.close()
+
+
+def remote_control(storage: SqliteStorage, clock: Clock, stations: Stations, sites: Sites) -> RemoteControl:
+    """Return what operators ask stations by, over a real store."""
+    services = Services(
+        clock=clock,
+        storage=storage,
+        message_log=storage.message_log,
+        wheel=TimerWheel(clock.machine_s),
+        policy=Policy(),
+        tokens=storage.tokens,
+        token_hmac=lambda uid, kind: token_hmac(SECRET, uid, kind),
+        new_id=lambda: uuid.uuid4().hex,
+        next_ocpp_id=storage.next_ocpp_id,
+        feed=sites,
+    )
+    return RemoteControl(link=stations, store=storage, services=services)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import httpx
 from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from csms.domain import errors
@@ -16,6 +17,7 @@ from csms.http import server
 from csms.http.bodies import body_of, read_json
 from csms.http.pages import AskedPage, page_of
 from csms.http.security import Security
+from tests.csms.http.keeping import Keeping
 
 ADDRESS = "http://127.0.0.1:8080"
 TOKEN = "a-token-of-sixteen-or-more"
@@ -43,16 +45,38 @@ class Body(BaseModel):
     inner: dict[str, int] = {}
 
 
+class StoppedClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def now_us(self) -> int:
+        return 1_790_000_000_000_000 + int(self.s * 1e6)
+
+    def machine_s(self) -> float:
+        return self.s
+
+
 class Frame:
     """The application, what it was asked to do, and a time that stands still unless told."""
 
     def __init__(self, security: Security = OPEN, not_ready: Callable[[], str | None] = lambda: None) -> None:
-        self.now_s = 0.0
+        self.clock = StoppedClock()
+        self.store = Keeping()
         self.done: list[object] = []
         self.gate = asyncio.Event()
         self.gate.set()
         self.reached = asyncio.Event()
-        self.app: FastAPI = server.build(not_ready=not_ready, security=security, machine_s=lambda: self.now_s)
+        self.security = security
+        self._not_ready = not_ready
+        self.build()
+
+    def build(self) -> None:
+        """Make the application anew, as a later process does."""
+        self.app: FastAPI = server.build(
+            not_ready=self._not_ready, security=self.security, clock=self.clock, store=self.store
+        )
         self._add_routes()
 
     def _add_routes(self) -> None:
@@ -74,8 +98,15 @@ class Frame:
             body: Any = await read_json(request)
             if body == {"fail": True}:
                 raise errors.Conflict("as asked")
+            if body == {"break": True}:
+                raise ZeroDivisionError
             self.done.append(body)
             return {"done": len(self.done)}
+
+        async def secret() -> JSONResponse:
+            self.done.append("secret")
+            headers = {"Cache-Control": "no-store", "Location": "/thing"}
+            return JSONResponse({"key": "a secret"}, 201, headers)
 
         async def numbers(asked: AskedPage) -> dict[str, Any]:
             page = page_of([f"{number:04}" for number in range(2500)], asked, key=lambda item: item)
@@ -87,6 +118,7 @@ class Frame:
         self.app.post("/echo")(echo)
         self.app.post("/fit")(fit)
         self.app.post("/do", status_code=201)(do)
+        self.app.post("/secret")(secret)
         self.app.get("/numbers")(numbers)
 
     @contextlib.asynccontextmanager

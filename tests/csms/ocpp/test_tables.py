@@ -22,6 +22,7 @@ from csms.ocpp.tables import (
     Untranslatable,
     notice,
 )
+from csms.ocpp.v16.commands import word
 from csms.ocpp.v16.control import CONTROL
 
 
@@ -79,6 +80,7 @@ DIALECT = TableDialect(
         verbatim=frozenset(),
     ),
     control=CONTROL,
+    word=word,
 )
 
 
@@ -219,6 +221,7 @@ def test_a_class_that_is_stricter_than_its_schema_still_refuses_properly():
         outbound={"Authorize": Outbound(Stricter, Empty)},
         repairs=DIALECT._repairs,
         control=CONTROL,
+        word=word,
     )
     payload = json.dumps({"idTag": "A"}).encode()
     assert dialect.decode("Authorize", payload, 5) == Refusal(

@@ -94,7 +94,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(path: Path):
     before = path.read_bytes()
 
     with pytest.raises(
-        ConfigurationError, match=r"newer version.*from-the-future.*newest known here is 0006"
+        ConfigurationError, match=r"newer version.*from-the-future.*newest known here is 0007"
     ):
         migrate(path)
 

@@ -29,6 +29,7 @@ from csms.storage.tables import (
     EventRow,
     ExposureRow,
     ForeignProfileRow,
+    KeptAnswerRow,
     ModelFormRow,
     PlacementRow,
     RawMessageRow,
@@ -169,6 +170,17 @@ def changed(added: StationAdded, managed: int) -> StationChanged:
     return StationChanged(added.id, managed, "Accepted", added.message_log, added.key_hmac, None, *was)
 
 
+@given(begun=any_of(records.AnswerKept), ended=any_of(records.AnswerKept))
+def test_an_answer_comes_back_as_it_was_kept_last(
+    shelf: Shelf, begun: records.AnswerKept, ended: records.AnswerKept
+):
+    ended = but(ended, key=begun.key)
+
+    (found,) = shelf.kept(KeptAnswerRow, [begun], [ended])
+
+    same(found, ended)
+
+
 @given(added=any_of(StationAdded), managed=st.sampled_from([0, 1]))
 def test_a_station_that_was_added_comes_back_as_it_was(shelf: Shelf, added: StationAdded, managed: int):
     (found,) = shelf.kept(StationRow, [added], [changed(added, managed)])
@@ -260,7 +272,7 @@ def test_the_tables_take_nothing_but_integers_reals_texts_and_blobs():
 
 
 def test_whatever_belongs_to_a_site_says_to_which():
-    of_none = {"meta", "id_blocks", "sites", "tokens", "token_changes"}
+    of_none = {"meta", "id_blocks", "sites", "tokens", "token_changes", "kept_answers", "ended_sessions"}
     of_stations_and_models = {"station_forms", "model_forms", "foreign_profiles", "device_variables"}
     of_transactions = {"wishes"}
     without = of_none | of_stations_and_models | of_transactions
