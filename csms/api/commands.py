@@ -169,7 +169,9 @@ def _control(request: Request) -> RemoteControl:
 
 Control = Annotated[RemoteControl, Depends(_control)]
 StationId = Annotated[str, Path(description="The station's id.", examples=["CP-1"])]
-CommandId = Annotated[str, Path(description="The command's id.")]
+CommandId = Annotated[
+    str, Path(description="The command's id.", examples=["9b2e7f30c4d84a1f8e6d5c4b3a291807"])
+]
 Action = Annotated[str, Path(description="As the station's OCPP version names it.", examples=["Reset"])]
 
 

@@ -141,7 +141,7 @@ class Message(Shown):
     at: Moment
     direction: Literal["in", "out"]
     frame: list[Any] | str = Field(
-        description="A text where it was no JSON, or was too long to be kept whole."
+        description="A text where it was no JSON that every reader takes, or was too long to be kept whole."
     )
     deviation: str | None = Field(description="What was wrong with it; null: nothing.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -37,6 +37,8 @@ router = APIRouter(prefix=BASE, tags=["stations"])
 
 _BODY = ("malformed-json", "too-large", "unsupported-media-type", "invalid")
 _STORED = ("unavailable",)
+_NESTING_MAX = 64
+"""Levels of a raw frame that every reader of JSON takes."""
 
 
 def _keeping(request: Request) -> StationKeeping:
@@ -188,12 +190,28 @@ def _message(message: LoggedMessage) -> dict[str, object]:
 
 
 def _frame(text: str) -> msgspec.Raw | str:
-    """Return a frame as it came where it is a JSON array: what it holds is nobody's to interpret."""
+    """Return a frame as it came where it is a JSON array: what it holds is nobody's to interpret.
+
+    One that only some readers of JSON can take, for its numbers or its nesting, would hide all beside it from others.
+    """
     try:
-        msgspec.json.decode(text, type=list[msgspec.Raw])
+        frame = msgspec.json.decode(text, type=list[Any])
     except (msgspec.DecodeError, RecursionError):
         return text
-    return msgspec.Raw(text.encode())
+    return msgspec.Raw(text.encode()) if _is_shallow(frame) else text
+
+
+def _is_shallow(frame: list[Any]) -> bool:
+    """Tell whether nothing in it is nested too deep."""
+    level: list[Any] = [frame]
+    for _ in range(_NESTING_MAX):
+        within = [
+            one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))
+        ]
+        level = [inner for one in within for inner in one]
+        if not level:
+            return True
+    return False
 
 
 def _secret(response: Response) -> Response:

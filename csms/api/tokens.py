@@ -34,7 +34,9 @@ def _keeping(request: Request) -> TokenKeeping:
 
 
 Keeping = Annotated[TokenKeeping, Depends(_keeping)]
-TokenId = Annotated[str, Path(description="The token's id here, not its uid.")]
+TokenId = Annotated[
+    str, Path(description="The token's id here, not its uid.", examples=["4c1d9a7e0b5f4e2d8a3c6b9f0e1d2c3b"])
+]
 
 
 @router.get(

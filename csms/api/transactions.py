@@ -42,7 +42,10 @@ def _keeping(request: Request) -> TransactionKeeping:
 
 
 Keeping = Annotated[TransactionKeeping, Depends(_keeping)]
-TransactionId = Annotated[str, Path(description="Our id, not the one that OCPP knows.")]
+TransactionId = Annotated[
+    str,
+    Path(description="Our id, not the one that OCPP knows.", examples=["1d5e8a6b4f3c4b7e9a0d2c1f8e7b6a59"]),
+]
 
 
 @router.get(

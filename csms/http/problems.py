@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from msgspec import Struct
@@ -271,7 +271,11 @@ router = APIRouter(prefix=BASE.rstrip("/"), tags=["problems"])
 
 
 @router.get("/{kind}", summary="What a kind of problem means")
-async def explain(kind: str) -> JSONResponse:
+async def explain(
+    kind: Annotated[
+        str, Path(description="What stands behind `/problems/` in a `type`.", examples=["conflict"])
+    ],
+) -> JSONResponse:
     """Return a kind's title, status and remedy; every problem's `type` is such an address."""
     about = KINDS.get(kind)
     if about is None:

@@ -30,11 +30,12 @@ EVENTS = "/api/v1/events"
 class Served:
     """A server at work, and clients of it."""
 
-    def __init__(self, port: int, storage: SqliteStorage, events: Broadcaster) -> None:
+    def __init__(self, port: int, storage: SqliteStorage, events: Broadcaster, stations: Stations) -> None:
         self.port = port
         self.address = f"http://127.0.0.1:{port}"
         self.storage = storage
         self.events = events
+        self.stations = stations
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         """Return a client that waits as long as a test may."""
@@ -67,7 +68,7 @@ async def served(
     server = HttpServer(app, host="127.0.0.1", port=0)
     telling, running = asyncio.create_task(events.run()), asyncio.create_task(server.run())
     try:
-        yield Served(server.port, storage, events)
+        yield Served(server.port, storage, events, stations)
     finally:
         await sites.stop()
         events.close()

@@ -421,7 +421,7 @@ async def test_messages_come_newest_first_as_they_were_kept(world: World):
     log = world.storage.message_log
     frames = [
         '[2,"1","Heartbeat",{}]',
-        '[3,"1",{"a":1e999,"a":[1]}]',
+        '[3,"1",{"a":1e99,"a":[1]}]',
         "{broken",
         '{"no":"array"}',
         '["\\ud800"]',
@@ -444,6 +444,23 @@ async def test_messages_come_newest_first_as_they_were_kept(world: World):
     assert isinstance(items[3]["frame"], list)
     assert (items[2]["frame"], items[2]["deviation"]) == ("{broken", "odd")
     assert items[1]["frame"] == '{"no":"array"}'
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        f"[{'9' * 5000}]",
+        "[1e999]",
+        "[" * 65 + "]" * 65,
+        f'[{{"x":{"[" * 63 + "]" * 63}}}]',
+        "[" * 2000 + "]" * 2000,
+    ],
+)
+async def test_a_frame_that_not_every_reader_takes_is_told_as_text(world: World, frame: str):
+    await add(world)
+    world.storage.message_log.append("CP-1", 0, "in", frame, None)
+    answer = await world.http.get(f"{CP1}/messages")
+    assert answer.json()["items"][0]["frame"] == frame
 
 
 async def test_messages_come_in_parts_that_stay_while_more_are_said(world: World):

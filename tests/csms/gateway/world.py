@@ -27,8 +27,8 @@ from csms.gateway.wheel import TimerWheel
 from csms.ocpp import v16, v201
 from csms.ports import News, Policy
 from csms.storage import SqliteStorage, open_storage, station_key_matches, token_hmac
+from tests.csms.storage.engines import SECRET
 
-SECRET = b"s" * 32
 DEADLINE_S = 30.0
 
 
