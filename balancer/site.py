@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,11 +61,8 @@ class Site(Wiring):
             return cls(**vars(wiring))
         # What stands in for an unreadable member is not to be judged.
         unread = {problem.path for problem in problems}
-        inside = tuple(f"{path}{mark}" for path in unread for mark in ".[")
         problems += [
-            problem
-            for problem in problems_of(wiring)
-            if problem.path not in unread and not problem.path.startswith(inside)
+            problem for problem in problems_of(wiring) if unread.isdisjoint(_with_parents(problem.path))
         ]
         raise SiteError(problems)
 
@@ -117,3 +114,11 @@ class Site(Wiring):
     def below(self, node_id: str) -> tuple[Evse, ...]:
         """Return the EVSEs on the node and on all below it, in the site's order; `KeyError` if there is none."""
         return self._below[node_id]
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    """Yield a member's path and those of all that it is in."""
+    yield path
+    for index, mark in enumerate(path):
+        if mark in ".[":
+            yield path[:index]

@@ -21,6 +21,9 @@ VOLTAGE_RANGE_V = (50.0, 1_000.0)
 WEIGHT_RANGE = (0.01, 100.0)
 """Shares of a ten-thousandth are no shares, and sums over them would lose their digits."""
 STEP_MIN_A = 1e-9
+DEPTH_MAX = 100
+"""Nodes from a root down: ten times the deepest site there is, and what a site costs grows with it."""
+_RING_SHOWN_MAX = 20
 
 _ID = re.compile(r"[A-Za-z0-9*_=:+|@.-]{1,48}")
 
@@ -54,7 +57,7 @@ def _forest_problems(nodes: Sequence[Node], meters: set[str]) -> Iterator[Proble
     known = {node.id for node in nodes}
     for index, node in enumerate(nodes):
         yield from _node_problems(f"nodes[{index}]", node, known, meters)
-    yield from _cycles(nodes)
+    yield from _bad_ways_up(nodes)
     yield from _shared_meters(nodes)
 
 
@@ -71,20 +74,24 @@ def _node_problems(path: str, node: Node, nodes: set[str], meters: set[str]) -> 
         yield Problem(f"{path}.meter", f"there is no meter {node.meter!r}")
 
 
-def _cycles(nodes: Sequence[Node]) -> Iterator[Problem]:
+def _bad_ways_up(nodes: Sequence[Node]) -> Iterator[Problem]:
     parents = {node.id: node.parent for node in nodes}
-    walked: set[str] = set()
+    depths: dict[str, int] = {}
     for index, node in enumerate(nodes):
         way: dict[str, None] = {}
         above: str | None = node.id
-        while above is not None and above not in way and above not in walked:
+        while above is not None and above not in way and above not in depths:
             way[above] = None
             above = parents.get(above)
-        walked.update(way)
+        least = 0 if above is None else depths.get(above, 0)
+        depths |= {node_id: least + below for below, node_id in enumerate(reversed(way), 1)}
         if above in way:
             # Told where it was entered: at the first of its nodes, or at the first that hangs on it.
             ring = list(way)[list(way).index(above) :]
-            yield Problem(f"nodes[{index}].parent", f"feeds itself: {' → '.join([*ring, ring[0]])}")
+            shown = [*ring, ring[0]] if len(ring) <= _RING_SHOWN_MAX else [*ring[:_RING_SHOWN_MAX], "…"]
+            yield Problem(f"nodes[{index}].parent", f"feeds itself: {' → '.join(shown)}")
+        elif depths[node.id] == DEPTH_MAX + 1:
+            yield Problem(f"nodes[{index}].parent", f"hangs below more than {DEPTH_MAX - 1} others")
 
 
 def _shared_meters(nodes: Sequence[Node]) -> Iterator[Problem]:

@@ -33,6 +33,8 @@ _EVSE = {
 }
 _LETTERS = {"R": 0, "S": 1, "T": 2}
 """OCPP 1.6 §9.1.7 ConnectorPhaseRotation: R, S, T are L1, L2, L3."""
+PROBLEMS_MAX = 1000
+"""What has more of them is not read on: nobody wants to be told, and whoever reads it has other work."""
 _AC_MIN_A = 6.0  # IEC 61851-1 Annex A: no duty cycle says less
 _AC_MAX_A = 32.0
 
@@ -50,7 +52,7 @@ class _Reader:
             self._problems = []  # its members need no report of their own
             problems.append(Problem(path or "site", "must be an object"))
         for name in self._record:
-            if name not in known:
+            if name not in known and len(problems) < PROBLEMS_MAX:
                 close = difflib.get_close_matches(str(name), known, 1)
                 hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
                 self.wrong(str(name), f"is unknown{hint}")
@@ -126,6 +128,8 @@ class _Reader:
             self.wrong(name, "must be a list")
             return
         for index, record in enumerate(cast("Sequence[object]", value)):
+            if len(self._problems) >= PROBLEMS_MAX:
+                return
             yield _Reader(record, f"{self.path(name)}[{index}]", known, self._problems)
 
     def rotation(self, name: str) -> tuple[int, ...] | None:

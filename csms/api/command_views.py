@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Raw, Struct
 from pydantic import Field
 
 from csms.api.values import Moment, Shown
@@ -19,6 +20,12 @@ class CommandError(Shown):
     code: str
     description: str
     details: Any = None
+
+
+class _StoredError(Struct):
+    code: str
+    description: str
+    details: Raw = Raw(b"null")
 
 
 class Command(Shown):
@@ -42,8 +49,7 @@ class Command(Shown):
 
     @classmethod
     def of(cls, command: StoredCommand) -> Command:
-        """Return it as it is shown."""
-        decode = msgspec.json.decode
+        """Return it as it is shown; JSON of the wire as it came, for a number may be one that nobody can hold."""
         return cls.model_validate(
             {
                 "id": command.id,
@@ -51,9 +57,11 @@ class Command(Shown):
                 "name": command.name,
                 "action": command.action,
                 "state": command.state.value,
-                "request": decode(command.request),
-                "response": None if command.response is None else decode(command.response),
-                "error": None if command.error is None else decode(command.error),
+                "request": Raw(command.request),
+                "response": None if command.response is None else Raw(command.response),
+                "error": None
+                if command.error is None
+                else msgspec.json.decode(command.error, type=_StoredError),
                 "warning": command.warning,
                 "created_at": command.created_at_us,
                 "sent_at": command.sent_at_us,

@@ -7,11 +7,12 @@ from typing import Annotated, Any, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, Path, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from msgspec import Struct
 from pydantic import BaseModel
 
 from csms.api import command_bodies as bodies
+from csms.api.answers import json_of
 from csms.api.command_views import Command, CommandPage
 from csms.domain.commands import StoredCommand
 from csms.domain.remote_control import RawCall, StationCommand
@@ -243,7 +244,7 @@ async def list_commands(control: Control, station_id: StationId, asked: AskedPag
     found = await control.commands_of(station_id, before=last_numbered(asked), limit=asked.limit + 1)
     page = first_page(found, asked, key=lambda item: numbered(item.created_at_us, item.id))
     items = [_shown(item) for item in page.items]
-    return JSONResponse({"items": items, "next_cursor": page.next_cursor})
+    return json_of({"items": items, "next_cursor": page.next_cursor})
 
 
 @router.get(
@@ -253,7 +254,7 @@ async def list_commands(control: Control, station_id: StationId, asked: AskedPag
 )
 async def show_command(control: Control, command_id: CommandId) -> Response:
     """Return a command with its state, and what the station answered."""
-    return JSONResponse(_shown(await control.find(command_id)))
+    return json_of(_shown(await control.find(command_id)))
 
 
 async def _ask(
@@ -266,8 +267,8 @@ async def _ask(
         asked = await control.wait(asked.id, wait_s)
         headers["Preference-Applied"] = f"wait={wait_s}"
     status = 200 if wait_s is not None and asked.state.final else 202
-    return JSONResponse(_shown(asked), status, headers)
+    return json_of(_shown(asked), status=status, headers=headers)
 
 
 def _shown(command: StoredCommand) -> dict[str, Any]:
-    return Command.of(command).model_dump(mode="json")
+    return Command.of(command).model_dump()

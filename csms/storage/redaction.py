@@ -8,6 +8,7 @@ A station may send a frame made to be slow to search, so every pattern takes tim
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, cast
 
@@ -106,7 +107,7 @@ def redact(frame: str) -> str:
     if not _suspicious(frame) and "\\u" not in frame and _is_json(frame):
         return frame
     try:
-        cleaned = json.dumps(_searched(json.loads(frame)), ensure_ascii=False, separators=(",", ":"))
+        cleaned = _cleaned(frame)
     except (ValueError, RecursionError):
         return _redact_unreadable(frame)
     return storable(cleaned)
@@ -118,10 +119,22 @@ def redact_json(payload: bytes) -> bytes:
     if not _suspicious(text) and "\\u" not in text:
         return payload
     try:
-        cleaned = json.dumps(_searched(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+        cleaned = _cleaned(text)
     except (ValueError, RecursionError):
         cleaned = json.dumps(HIDDEN)
     return storable(cleaned).encode()
+
+
+def _cleaned(text: str) -> str:
+    """Return JSON without what is secret in it; raises `ValueError` and `RecursionError` where it can't be read."""
+    found = json.loads(text, parse_float=_number)
+    return json.dumps(_searched(found), ensure_ascii=False, separators=(",", ":"))
+
+
+def _number(digits: str) -> float | str:
+    """Return a number, or its digits where it is larger than any that can be written again."""
+    number = float(digits)
+    return number if math.isfinite(number) else digits
 
 
 def redact_text(text: str) -> str:

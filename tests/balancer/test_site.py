@@ -325,9 +325,38 @@ def test_paths_and_what_hangs_below():
         site.node("attic")
 
 
-def test_a_deep_forest_is_no_trouble():
-    nodes = [{"id": f"n{n}", "parent": f"n{n - 1}" if n else None, "rating_a": 63} for n in range(2_000)]
-    assert len(Site.parse({"id": "deep", "nodes": nodes}).path("n1999")) == 2_000
+def hanging(count: int) -> dict[str, Any]:
+    """Return a site of nodes each of which hangs on the one before."""
+    nodes = [{"id": f"n{n}", "parent": f"n{n - 1}" if n else None, "rating_a": 63} for n in range(count)]
+    return {"id": "deep", "nodes": nodes}
+
+
+def test_a_forest_may_be_deep_and_not_without_end():
+    assert len(Site.parse(hanging(100)).path("n99")) == 100
+    assert problems(hanging(2_000)) == {"nodes[100].parent": "hangs below more than 99 others"}
+
+
+def test_depth_counts_whatever_the_order_of_the_nodes():
+    turned = hanging(101)
+    turned["nodes"].reverse()
+    assert problems(turned) == {"nodes[0].parent": "hangs below more than 99 others"}
+
+
+def test_a_long_ring_is_shown_in_part():
+    ring = hanging(5_000)
+    ring["nodes"][0]["parent"] = "n4999"
+    message = problems(ring)["nodes[0].parent"]
+    assert message.startswith("feeds itself: n0 → n4999 → ")
+    assert (len(message) < 300, message.endswith("→ …")) == (True, True)
+
+
+@pytest.mark.parametrize("record", [{}, {f"odd{n}": n for n in range(50)}, 7])
+def test_what_is_wrong_all_over_is_not_read_to_its_end(record: object):
+    assert 1_000 <= len(problems({"id": "x", "nodes": [record] * 5_000, "evses": [record] * 5_000})) < 4_000
+
+
+def test_unknown_members_without_end_are_not_all_told():
+    assert len(problems({f"odd{n}": n for n in range(5_000)})) < 1_100
 
 
 def test_a_site_may_name_each_strategy_that_there_is_and_no_other():

@@ -5,7 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from csms.domain.commands import CommandResult, CommandState, Priority, RawCommand, ShapedCommand
+import msgspec
+from msgspec import Raw
+
+from csms.domain.commands import (
+    CommandError,
+    CommandResult,
+    CommandState,
+    Priority,
+    RawCommand,
+    ShapedCommand,
+)
 from csms.domain.control import OrderOutcome, OrderVerdict, StationOrder
 from csms.domain.errors import Busy, NotConnected
 from csms.domain.records import CommandRecorded
@@ -61,7 +71,7 @@ class Stations:
             state=result.state.value,
             request=command.payload,
             response=result.response,
-            error=None if result.error is None else '{"code":"GenericError","description":"","details":{}}',
+            error=_error_json(result.error),
             created_at_us=command.recorded_at_us or 0,
             sent_at_us=at_us,
             final_at_us=at_us,
@@ -70,11 +80,15 @@ class Stations:
         self._storage.submit((record,), lambda _: None)
 
     async def answer(
-        self, state: CommandState = CommandState.ANSWERED, response: bytes | None = ACCEPTED
+        self,
+        state: CommandState = CommandState.ANSWERED,
+        response: bytes | None = ACCEPTED,
+        *,
+        error: CommandError | None = None,
     ) -> RawCommand:
         """End the oldest call that nobody has ended."""
         command, ended = await asyncio.wait_for(self.asked.get(), 30.0)
-        ended.set_result(CommandResult(state, response))
+        ended.set_result(CommandResult(state, response, error))
         return command
 
     async def order(
@@ -111,3 +125,10 @@ class Stations:
             while True:
                 _, ended = self.asked.get_nowait()
                 ended.set_result(CommandResult(CommandState.NOT_SENT))
+
+
+def _error_json(error: CommandError | None) -> str | None:
+    if error is None:
+        return None
+    members = {"code": error.code, "description": error.description, "details": Raw(error.details)}
+    return msgspec.json.encode(members).decode()

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from csms.domain.commands import CommandState, Priority
+from csms.domain.commands import CommandError, CommandState, Priority
 from csms.domain.records import CommandRecorded, ConnectorStatusRecorded
 from csms.domain.token import TokenStatus
 from csms.http.security import Security
@@ -119,6 +119,28 @@ async def test_who_prefers_to_wait_gets_the_end_and_no_end_is_an_error_of_http(
     assert (answer.status_code, answer.headers["preference-applied"]) == (200, "wait=50")
     assert answer.json()["state"] == state.value
     assert answer.json()["response"] == (None if response is None else json.loads(response))
+
+
+async def test_an_answer_is_shown_as_it_came_also_with_numbers_that_nobody_can_hold(world: World):
+    waiting = asyncio.create_task(ask(world, "clear-cache", {}, Prefer="wait=50"))
+    await world.stations.answer(CommandState.ANSWERED, b'{"status":"Accepted","odd":1e999,"exact":1.50}')
+    answer = await waiting
+    assert answer.status_code == 200, answer.text
+    assert '"response":{"status":"Accepted","odd":1e999,"exact":1.50}' in answer.text
+    listed = await world.http.get(f"{ONE}/commands")
+    assert (listed.status_code, "1e999" in listed.text) == (200, True)
+
+
+async def test_an_error_is_shown_with_its_details_as_they_came(world: World):
+    waiting = asyncio.create_task(ask(world, "clear-cache", {}, Prefer="wait=50"))
+    await world.stations.answer(
+        CommandState.CALL_ERROR, None, error=CommandError("InternalError", "no memory", b'{"left":-1e999}')
+    )
+    answer = await waiting
+    assert answer.status_code == 200, answer.text
+    assert (
+        '"error":{"code":"InternalError","description":"no memory","details":{"left":-1e999}}' in answer.text
+    )
 
 
 async def test_when_the_time_is_over_it_is_still_under_way(world: World):

@@ -328,3 +328,10 @@ def test_a_payload_that_is_no_json_and_may_hold_a_secret_is_hidden_whole(payload
 def test_a_lone_surrogate_in_a_payload_can_be_stored():
     payload = b'{"key":"x","note":"\\ud800"}'
     assert redact_json(payload) == payload
+
+
+def test_a_number_beyond_all_leaves_json():
+    text = '{"idTag":"' + SECRET + '","limit":-1e999}'
+    expected = {"idTag": HIDDEN, "limit": "-1e999"}
+    assert msgspec.json.decode(redact_json(text.encode())) == expected
+    assert msgspec.json.decode(redact(f'[2,"id-1","X",{text}]')) == [2, "id-1", "X", expected]
