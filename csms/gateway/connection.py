@@ -27,7 +27,7 @@ from csms.gateway.wire import Wire
 from csms.ocpp.dialect import Decoded, Dialect
 from csms.ocpp.rpc.errors import ErrorKind, Refusal
 from csms.ocpp.rpc.peer import CallDone, CallReceived, CloseNeeded, Ignored, Peer, TextToSend
-from csms.ports import Context, Found, Lookup, Outcome, RoomToStart, StoreLookup
+from csms.ports import Found, Lookup, Outcome, RoomToStart, StoreLookup
 from csms.usecases import dispatch
 
 _log = structlog.get_logger(__name__)
@@ -223,7 +223,7 @@ class Connection:
         services, state = self._services, self._state
         assert state is not None  # noqa: S101 - `start` brought it before anything was let through
         try:
-            outcome = dispatch.handle(state, event, self._context(now_us, found, repaired=repaired))
+            outcome = dispatch.handle(state, event, services.context(now_us, found, repaired=repaired))
         except Exception as error:  # noqa: BLE001 - as above; the message is kept raw, so that nothing is lost
             _log.exception("call.failed", station=self.identity.id, action=call.action)
             self._distrust_state(call, f"handling failed: {error!r}")
@@ -324,7 +324,7 @@ class Connection:
             self._wire.refuse(call.handle, Refusal(ErrorKind.INTERNAL, "kept, but it could not be handled"))
             return
         event = UnreadableReceived(kind=kind, action=call.action, payload=call.payload, problem=problem)
-        outcome = dispatch.handle(state, event, self._context(now_us, {}, repaired=False))
+        outcome = dispatch.handle(state, event, services.context(now_us))
         assert isinstance(outcome, Outcome)  # noqa: S101 - an unreadable message names nothing to look up
         services.storage.submit(outcome.records, lambda error: self._kept(call, outcome, error))
 
@@ -379,19 +379,6 @@ class Connection:
         return self._commands.withdraw(command_id)
 
     # --- the rest
-
-    def _context(self, now_us: int, found: Mapping[Lookup, Found], *, repaired: bool) -> Context:
-        services = self._services
-        return Context(
-            received_at_us=now_us,
-            policy=services.policy,
-            tokens=services.tokens,
-            token_hmac=services.token_hmac,
-            new_id=services.new_id,
-            next_ocpp_id=services.next_ocpp_id,
-            found=found,
-            repaired=repaired,
-        )
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._guard(work))

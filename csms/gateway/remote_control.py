@@ -15,7 +15,7 @@ from csms.domain.station import StationIdentity
 from csms.domain.token import Verdict
 from csms.domain.transaction import Transaction
 from csms.gateway.services import Services, log_failure
-from csms.ports import Context, StationLink, Storage, TransactionById
+from csms.ports import StationLink, Storage, TransactionById
 from csms.usecases import authorization, remote_control
 
 _log = structlog.get_logger(__name__)
@@ -124,17 +124,8 @@ class RemoteControl:
 
     def _verdict(self, command: RemoteStart) -> Verdict:
         services = self._services
-        context = Context(
-            received_at_us=services.clock.now_us(),
-            policy=services.policy,
-            tokens=services.tokens,
-            token_hmac=services.token_hmac,
-            new_id=services.new_id,
-            next_ocpp_id=services.next_ocpp_id,
-            found={},
-        )
         token = services.tokens.get(services.token_hmac(command.uid, command.token_type))
-        return authorization.judge(token, context).verdict
+        return authorization.judge(token, services.context(services.clock.now_us())).verdict
 
     async def _record(self, station: StationIdentity, raw: RawCommand, at_us: int) -> None:
         """Wait until a command is durable as queued. Raises `StorageError`."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 from csms.domain.control import ProfilesTouched
 from csms.domain.token import Token
 from csms.gateway.wheel import TimerWheel
-from csms.ports import Clock, Feed, MessageLog, Policy, Storage
+from csms.ports import Clock, Context, Feed, Found, Lookup, MessageLog, Policy, Storage
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +50,21 @@ class Services(Struct, frozen=True, kw_only=True):
 
     Raises `Busy` where that takes too long.
     """
+
+    def context(
+        self, received_at_us: int, found: Mapping[Lookup, Found] | None = None, *, repaired: bool = False
+    ) -> Context:
+        """Return what the use cases decide by beside a station's state; `found`: what was looked up for them."""
+        return Context(
+            received_at_us=received_at_us,
+            policy=self.policy,
+            tokens=self.tokens,
+            token_hmac=self.token_hmac,
+            new_id=self.new_id,
+            next_ocpp_id=self.next_ocpp_id,
+            found={} if found is None else found,
+            repaired=repaired,
+        )
 
     async def has_room(self, station_id: str, *, at_most_s: float = math.inf) -> bool:
         """Wait for the room to start at a gated station; False where there is none in time (machine seconds)."""

@@ -25,6 +25,7 @@ FORGIVEN_AFTER_S = 10.0
 """… and one more each so many machine seconds."""
 ADDRESSES_MAX = 1000
 
+_FIELDS_MAX = 8
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -91,12 +92,11 @@ def router(
     async def login(request: Request) -> Response:
         """Set a cookie that counts as the token for 12 hours, or until `logout`. A form is taken too."""
         address = request.client.host if request.client else ""
-        if api_token is not None:
-            attempts.check(address)
         presented = await _presented(request)
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
         if api_token is None or sessions is None:
             return response
+        attempts.check(address)  # not before the body has come: others may fail meanwhile
         if not hmac.compare_digest(presented.encode("utf-8", "surrogatepass"), api_token):
             attempts.failed(address)
             raise Refused("unauthorized", "The token is not this server's.")
@@ -127,7 +127,10 @@ async def _presented(request: Request) -> str:
     about["content-type"] = request.headers.get("content-type", "")
     if about.get_content_type() != _FORM:
         return (await body_of(LoginBody)(request)).token
-    form = parse_qs((await request.body()).decode(errors="replace"), max_num_fields=8)
+    try:
+        form = parse_qs((await request.body()).decode(errors="replace"), max_num_fields=_FIELDS_MAX)
+    except ValueError:
+        form = {}
     tokens = form.get("token", [])
     if len(tokens) != 1:
         raise Refused(
@@ -138,7 +141,7 @@ async def _presented(request: Request) -> str:
 
 def _set_cookie(request: Request, response: Response, value: str, lasts_s: int) -> None:
     # Behind a proxy that speaks TLS only the page's own address tells that it does.
-    secure = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
+    secure = request.scope["scheme"] == "https" or request.headers.get("origin", "").startswith("https://")
     response.set_cookie(
         COOKIE, value, max_age=lasts_s, path="/", secure=secure, httponly=True, samesite="strict"
     )

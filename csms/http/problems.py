@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, cast
 
@@ -31,6 +32,9 @@ BASE = "/problems/"
 """What every `type` begins with."""
 RETRY_AFTER_S = 5
 """What somebody is told to wait before asking again, where only time can help."""
+
+FIELDS_MAX = 100
+"""So many fields are blamed in one answer; its `detail` says how many there are."""
 
 Place = Literal["body", "query", "path", "header"]
 
@@ -143,7 +147,9 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str = Field(description="What went wrong, for people.")
-    errors: list[FieldError] | None = Field(default=None, description="Only where fields are to blame.")
+    errors: list[FieldError] | None = Field(
+        default=None, description=f"Only where fields are to blame: the first {FIELDS_MAX}."
+    )
 
 
 class Refused(HTTPException):
@@ -181,7 +187,8 @@ def problem(
         "status": about.status,
         "detail": detail,
     }
-    fields = [{"path": error.path, "message": error.message, "in": place} for error in errors]
+    blamed = itertools.islice(errors, FIELDS_MAX)
+    fields = [{"path": error.path, "message": error.message, "in": place} for error in blamed]
     if fields:
         body["errors"] = fields
     return JSONResponse(body, about.status, {"Cache-Control": "no-store", **(headers or {})}, MEDIA_TYPE)

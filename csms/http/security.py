@@ -70,7 +70,7 @@ class Guard:
     async def _check(self, request: Request) -> None:
         if self._security.api_token is None:
             self._check_host(request)
-        elif request.url.path in LOGIN_PATHS:
+        elif request.scope["path"] in LOGIN_PATHS:  # `request.url` may count on the Host header
             self._check_page(request, required=False)
         elif await self._is_logged_in(request):
             self._check_page(request, required=request.method not in _SAFE)

@@ -88,7 +88,9 @@ class Sessions:
 
     async def _known(self) -> dict[str, int]:
         if self._ended is None:
-            self._ended = await self._store.ended_sessions()
+            found = await self._store.ended_sessions()
+            if self._ended is None:  # else a login was perhaps ended after this reading, and before its end
+                self._ended = found
         now_us = self._now_us()
         for session_id in [one for one, until_us in self._ended.items() if until_us <= now_us]:
             del self._ended[session_id]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
 from csms.http import login
 from csms.http.security import Security
-from csms.http.sessions import COOKIE, LASTS_S
+from csms.http.sessions import COOKIE, LASTS_S, Sessions
 from tests.csms.http.app import ADDRESS, GUARDED, TOKEN, Frame, problem_of
+from tests.csms.http.keeping import Keeping
 
 pytestmark = pytest.mark.anyio
 LOGIN, LOGOUT = "/api/v1/login", "/api/v1/logout"
@@ -45,6 +49,8 @@ async def test_a_form_is_taken_too():
         twice = b"token=a&token=b"
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         problem_of(await client.post(LOGIN, content=twice, headers=form), "invalid", 422)
+        endless = b"token=a" + b"&x=y" * 1000
+        problem_of(await client.post(LOGIN, content=endless, headers=form), "invalid", 422)
 
 
 async def test_the_cookie_counts_as_the_token():
@@ -143,6 +149,56 @@ async def test_after_some_failures_an_address_must_wait_even_with_the_right_toke
         problem_of(refused, "too-many-attempts", 429)
         frame.clock.s += float(refused.headers["retry-after"])
         await logged_in(client)
+
+
+async def test_who_tries_many_at_once_gets_no_more_tries():
+    """Bodies that come late are judged by what failed meanwhile."""
+    heads_are_in, late = asyncio.Event(), 20
+    begun = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal begun
+        begun += 1
+        if begun == late:
+            heads_are_in.set()
+        await heads_are_in.wait()
+        yield b'{"token":"wrong"}'
+
+    async with Frame(GUARDED).client() as client:
+        answers = await asyncio.gather(
+            *(
+                client.post(LOGIN, content=body(), headers={"Content-Type": "application/json"})
+                for _ in range(late)
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 15
+
+
+class SlowReading(Keeping):
+    """The first reading of the ended logins lasts until `go_on`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reading, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def ended_sessions(self) -> dict[str, int]:
+        found = await super().ended_sessions()
+        if not self.reading.is_set():
+            self.reading.set()
+            await self.go_on.wait()
+        return found
+
+
+async def test_a_login_that_ends_while_another_request_reads_the_ended_ones_stays_ended():
+    store = SlowReading()
+    sessions = Sessions(key=b"k", api_token=b"t", store=store, now_us=lambda: 0)
+    value = sessions.issue()
+    asking = asyncio.create_task(sessions.holds(value))
+    await store.reading.wait()
+    await sessions.end(value)
+    store.go_on.set()
+    assert await asking is False
+    assert await sessions.holds(value) is False
 
 
 async def test_only_so_many_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from http import HTTPStatus
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from csms.domain.errors import FieldProblem
+from csms.http import problems
 from csms.http.problems import KINDS
 from tests.csms.http.app import Frame, problem_of
 
@@ -116,3 +119,12 @@ def test_kinds_have_statuses_that_http_has():
 async def test_nobody_keeps_a_problem_for_later(frame: Frame):
     async with frame.client() as client:
         assert (await client.get("/nothing")).headers["cache-control"] == "no-store"
+
+
+def test_the_first_of_very_many_fields_are_blamed():
+    fields = [FieldProblem(f"f{number}", "is odd") for number in range(50_000)]
+    answer = problems.answer(problems.Refused("invalid", problems.summary(fields), errors=fields))
+    assert answer is not None
+    body = json.loads(bytes(answer.body))
+    assert [error["path"] for error in body["errors"]] == [f"f{number}" for number in range(100)]
+    assert body["detail"] == "f0: is odd (and 49999 more)"

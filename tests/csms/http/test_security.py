@@ -48,6 +48,12 @@ async def test_other_credentials_than_a_bearer_are_refused(credentials: str):
     problem_of(await ask(GUARDED, authorization=credentials), "unauthorized", 401)
 
 
+@pytest.mark.parametrize("host", ["x/api/v1/login?", "x/api/v1/login#", "x\\api/v1/login?", "[", "a:b:c", ""])
+async def test_no_name_that_is_asked_for_opens(host: str):
+    async with Frame(GUARDED).client(host=host) as client:
+        problem_of(await client.get("/thing"), "unauthorized", 401)
+
+
 async def test_two_authorizations_are_refused():
     async with Frame(GUARDED).client() as client:
         twice = [("Authorization", f"Bearer {TOKEN}"), ("Authorization", "Bearer other")]
