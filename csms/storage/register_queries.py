@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from csms.domain.register import ConnectorEntry, EvseEntry, PhaseValues, StationEntry, TokenEntry
+from csms.domain.station import KEPT_CONNECTORS
 from csms.storage.queries import Rows
 
 RECENT_US = 20 * 60 * 1_000_000
@@ -28,8 +29,10 @@ _CONNECTORS = (
     "WHERE station_id = :station_id AND evse > 0 ORDER BY evse, connector"
 )
 _RUNNING = (
-    "SELECT evse, id FROM transactions WHERE station_id = :station_id AND ended_at_us IS NULL "
-    "ORDER BY started_at_us, id"
+    "SELECT evse, id FROM "  # noqa: S608 - our own number
+    "(SELECT evse, id, row_number() OVER (PARTITION BY evse ORDER BY started_at_us DESC, id DESC) AS age "
+    "FROM transactions WHERE station_id = :station_id AND ended_at_us IS NULL) AS running "
+    f"WHERE age = 1 ORDER BY evse LIMIT {KEPT_CONNECTORS}"
 )
 _READINGS = (
     "SELECT current_l1_a, current_l2_a, current_l3_a, power_w, energy_wh FROM samples "  # noqa: S608 - our own number

@@ -55,8 +55,10 @@ _UNPLACED = (
     + " f.data IS NOT NULL AND s.id NOT IN (SELECT station_id FROM placements) ORDER BY s.id"
 )
 _TRANSACTIONS = (
-    "SELECT id, ocpp_id, station_id, evse, started_at_us, charging_state FROM transactions "
-    "WHERE ended_at_us IS NULL AND station_id IN ({stations}) ORDER BY station_id, started_at_us, id"
+    "SELECT id, ocpp_id, station_id, evse, started_at_us, charging_state FROM "
+    "(SELECT t.*, row_number() OVER (PARTITION BY station_id, evse ORDER BY started_at_us DESC, id DESC) AS age "
+    "FROM transactions AS t WHERE ended_at_us IS NULL AND evse > 0 AND station_id IN ({stations})) AS running "
+    "WHERE age = 1 ORDER BY station_id, started_at_us, id"
 )
 _CONNECTORS = (
     "SELECT station_id, evse, connector, status FROM connectors "

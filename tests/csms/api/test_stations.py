@@ -10,9 +10,9 @@ import pytest
 
 from csms.clock import SystemClock
 from csms.domain.records import SampleRecorded, StationBooted, StationConnected
-from csms.domain.station import MessageLogPolicy, Registration, StationIdentity
+from csms.domain.station import KEPT_CONNECTORS, MessageLogPolicy, Registration, StationIdentity
 from csms.storage import station_key_matches
-from tests.csms.api.world import World, begun, opened, site
+from tests.csms.api.world import BEGAN_US, World, begun, opened, site
 from tests.csms.http.app import problem_of
 from tests.csms.storage.engines import SECRET
 from tests.csms.storage.some_records import CLOSED, SAMPLE, STATUS, but
@@ -198,6 +198,23 @@ async def test_old_readings_are_not_shown_as_those_of_now(world: World):
     (evse,) = (await world.http.get(CP1)).json()["evses"]
 
     assert (evse["transaction_id"], evse["power_w"], evse["energy_wh"]) == ("tx-1", None, None)
+
+
+async def test_of_transactions_that_never_ended_the_newest_of_each_evse_is_shown_of_so_many_evses(
+    world: World,
+):
+    await add(world)
+    begins = [
+        begun(f"{evse}-{nth}", evse=evse, started_at_us=BEGAN_US + nth)
+        for evse in range(1, KEPT_CONNECTORS + 3)
+        for nth in (0, 2, 1)
+    ]
+    await world.storage.write(*begins)
+
+    shown = (await world.http.get(CP1)).json()["evses"]
+
+    newest = [f"{evse}-2" for evse in range(1, KEPT_CONNECTORS + 1)]
+    assert [evse["transaction_id"] for evse in shown] == newest
 
 
 async def test_readings_that_no_json_can_carry_are_shown_as_unknown(world: World):

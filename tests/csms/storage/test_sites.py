@@ -329,8 +329,8 @@ def test_the_facts_of_a_site_are_those_of_its_evses(engine: SqliteEngine):
                 model_form=b"model",
             ),
         ),
+        # An EVSE has one transaction at a time: the older tx-1 is over.
         transactions=(
-            OpenTransaction(id="tx-1", ocpp_id="17", station_id="CP-1", evse=1, started_at_us=NOW_US),
             OpenTransaction(
                 id="tx-5",
                 ocpp_id="a-b-c",
