@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, cast
 from urllib.parse import quote
 
@@ -205,13 +206,16 @@ def _is_shallow(frame: list[Any]) -> bool:
     """Tell whether nothing in it is nested too deep."""
     level: list[Any] = [frame]
     for _ in range(_NESTING_MAX):
-        within = [
-            one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))
-        ]
-        level = [inner for one in within for inner in one]
+        level = [inner for one in level for inner in _members(one)]
         if not level:
             return True
     return False
+
+
+def _members(value: object) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()
 
 
 def _secret(response: Response) -> Response:
