@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
-from simulators.schedules import Kind, Period, Profile, Purpose, Schedule
+from simulators.schedules import Kind, Period, Profile, Purpose, Schedule, Version
 from simulators.station import Station
-from tests.end_to_end.sites.places import CAR, Place, Plan
+from tests.end_to_end.sites.places import CAR, OPERATORS_ID, Place, Plan
 from tests.end_to_end.sites.stories import PAUSED_A, all_draw, fill, used
 
 FOREIGN = Plan(id="foreign", chargers=4, rating_a=40.0, measures=None, kind={"max_a": CAR.max_a})
@@ -76,6 +78,65 @@ async def reported(place: Place) -> None:
     station.external.lift(0, "SO")
     await granted(place, at_least_a=8.0, profiles=0)
     await all_draw(place, 4, 8.0)
+
+
+COMMANDED = Plan(id="commanded", chargers=4, rating_a=40.0, measures=None, kind={"max_a": CAR.max_a})
+
+
+async def commanded(place: Place, number: int) -> None:
+    """An operator caps a charger by a raw call, clears that, and (1.6) lets its car draw more in place of our limit."""
+    await fill(place, 4)
+    await all_draw(place, 4, 8.0)
+    station = place.stations[number - 1]
+    await place.rest.call(station.id, "SetChargingProfile", profile_call(place, station, "station", 6.5))
+    await place.until("it obeys", lambda: place.drawn_a(number) < 6.6, within_s=place.prompt_s)
+    await used(place, "the others use what it can't")
+    await place.rest.call(station.id, "ClearChargingProfile", clearing_call(station))
+    await all_draw(place, 4, 8.0)
+    if not speaks_16(station):
+        return  # 2.0.1 takes no second profile of a purpose at the same stack level
+    over_a = CAR.max_a - place.drawn_a(number)
+    place.excuse("an operator lets it draw more", number, over_a, place.late_s)
+    call = profile_call(place, station, "transaction", CAR.max_a)
+    await place.rest.call(station.id, "SetChargingProfile", call)
+    await place.wait(place.late_s)
+    await all_draw(place, 4)
+
+
+def profile_call(place: Place, station: Station, of: str, limit_a: float) -> dict[str, Any]:
+    """Return a call that sets a profile for the whole station, or for its transaction where ours stands."""
+    begins = datetime.fromtimestamp(place.now_s() - 60.0, UTC).isoformat()
+    session = station.model.session(1)
+    assert session is not None
+    periods = [{"startPeriod": 0, "limit": limit_a}]
+    schedule = {"startSchedule": begins, "chargingRateUnit": "A", "chargingSchedulePeriod": periods}
+    profile: dict[str, Any] = {
+        "stackLevel": station.model.profiles.rules.max_stack_level if of == "transaction" else 0,
+        "chargingProfileKind": "Absolute",
+    }
+    if speaks_16(station):
+        purpose = {"station": "ChargePointMaxProfile", "transaction": "TxProfile"}[of]
+        profile |= {"chargingProfileId": OPERATORS_ID, "chargingSchedule": schedule}
+        profile |= {"transactionId": int(session.transaction or "0")} if of == "transaction" else {}
+        evse = "connectorId"
+    else:
+        purpose = {"station": "ChargingStationMaxProfile", "transaction": "TxProfile"}[of]
+        profile |= {"id": OPERATORS_ID, "chargingSchedule": [{"id": 1, **schedule}]}
+        profile |= {"transactionId": session.transaction} if of == "transaction" else {}
+        evse = "evseId"
+    profile["chargingProfilePurpose"] = purpose
+    member = "csChargingProfiles" if evse == "connectorId" else "chargingProfile"
+    return {evse: 1 if of == "transaction" else 0, member: profile}
+
+
+def speaks_16(station: Station) -> bool:
+    """Tell whether it is a charger of 1.6."""
+    return station.model.profiles.rules.version is Version.V16
+
+
+def clearing_call(station: Station) -> dict[str, Any]:
+    """Return a call that clears the operator's profile."""
+    return {"id" if speaks_16(station) else "chargingProfileId": OPERATORS_ID}
 
 
 async def granted(

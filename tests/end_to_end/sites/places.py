@@ -34,6 +34,8 @@ SAMPLED_EVERY_S = 10.0
 CAR = VehicleSpec(max_a=16.0, reaction_s=2.0, ramp_a_per_s=8.0)
 SOC = 0.2
 """Far from full: each car takes whatever it is offered for all of a test."""
+OPERATORS_ID = 7
+"""Of profiles that a story's operator sets by raw calls."""
 LOOK_S = 1.0
 """How often a condition is looked at."""
 

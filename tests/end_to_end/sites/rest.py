@@ -41,11 +41,23 @@ class Rest:
         """Take the cap away."""
         await self._ask("DELETE", f"/sites/{site_id}/nodes/{node}/cap")
 
+    async def call(self, station_id: str, action: str, payload: dict[str, Any]) -> None:
+        """Let an operator ask a station something in OCPP's own words; it must be accepted."""
+        headers = {"Prefer": "wait=50"}
+        command = await self._ask("POST", f"/stations/{station_id}/ocpp/{action}", payload, headers)
+        assert command["response"] == {"status": "Accepted"}, command
+
     def readings_url(self, site_id: str, meter: str) -> str:
         """Return where a meter's readings go."""
         return f"{self.base_url}/sites/{site_id}/meters/{meter}/readings"
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        answer = await self._client.request(method, self.base_url + path, json=body)
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        answer = await self._client.request(method, self.base_url + path, json=body, headers=headers)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None

@@ -42,6 +42,7 @@ PLAYED: dict[str, tuple[Plan, Story]] = {
     **in_both(stories.LINE, stories.line, number=(3, 2)),
     **in_both(stories.BOOT, stories.boot, goes_on=(1, 2), resumes=(3, 4)),
     **in_both(outside.FOREIGN, outside.foreign, limited=(1, 2), by_hand=(3, 4)),
+    **in_both(outside.COMMANDED, outside.commanded, number=(1, 2)),
     "reported": (outside.REPORTED, outside.reported),
     "meter": (stories.METER, stories.meter),
     "capped": (stories.CAPPED, stories.capped),
@@ -134,6 +135,11 @@ def test_a_charger_that_boots_and_forgets_is_told_again(verdicts, story):
 
 @about("foreign-16", "foreign-201")
 def test_what_a_limit_from_outside_leaves_unused_goes_to_the_others(verdicts, story):
+    assert not verdicts[story].site, "\n".join(verdicts[story].site)
+
+
+@about("commanded-16", "commanded-201")
+def test_what_an_operator_tells_a_charger_in_ocpps_words_is_counted(verdicts, story):
     assert not verdicts[story].site, "\n".join(verdicts[story].site)
 
 

@@ -22,7 +22,7 @@ from csms.usecases.balancing.replay import replay
 from simulators.site import TOLERANCE_A
 from simulators.site_clock import SiteClock
 from tests.end_to_end.server import START_DEADLINE_S, Server, ServerFailed, environment
-from tests.end_to_end.sites.places import Place, Plan
+from tests.end_to_end.sites.places import OPERATORS_ID, Place, Plan
 from tests.end_to_end.sites.rest import Rest
 from tests.end_to_end.sites.witness import Breach
 from tests.end_to_end.store import query
@@ -104,7 +104,9 @@ class Played:
             for _, text, _ in station.journal.received:
                 call = json.loads(text)
                 if call[0] == CALL and call[2] == "SetChargingProfile":
-                    yield station.id, _first_limit_a(call[3])
+                    profile_id, limit_a = _id_and_limit_a(call[3])
+                    if profile_id != OPERATORS_ID:
+                        yield station.id, limit_a
 
 
 class World:
@@ -206,13 +208,15 @@ class World:
             raise ServerFailed(f"stations can't be registered\n{done.stdout}{done.stderr}")
 
 
-def _first_limit_a(request: dict[str, Any]) -> float:
-    """Return what a SetChargingProfile of either version says first."""
+def _id_and_limit_a(request: dict[str, Any]) -> tuple[int, float]:
+    """Return which profile a SetChargingProfile of either version sets, and what it says first."""
     if "csChargingProfiles" in request:  # 1.6
-        schedule = request["csChargingProfiles"]["chargingSchedule"]
+        profile = request["csChargingProfiles"]
+        number, schedule = profile["chargingProfileId"], profile["chargingSchedule"]
     else:
-        (schedule,) = request["chargingProfile"]["chargingSchedule"]
-    return schedule["chargingSchedulePeriod"][0]["limit"]
+        profile = request["chargingProfile"]
+        number, (schedule,) = profile["id"], profile["chargingSchedule"]
+    return number, schedule["chargingSchedulePeriod"][0]["limit"]
 
 
 async def _told(story: Awaitable[None]) -> Exception | None:
