@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
 
-import msgspec
 import structlog
 from msgspec import Struct, field
 
 from csms.domain.control import ProfilesTouched
-from csms.domain.errors import Busy, Conflict, FieldProblem, Invalid, NotFound, Outdated, RecordRefused
+from csms.domain.errors import Busy, Conflict, Invalid, NotFound, Outdated, RecordRefused
 from csms.domain.records import CapRemoved, CapSaved, Record, TransactionClosed
 from csms.domain.register import EvseLimit
 from csms.domain.site import KnownStation, SiteVersion, StoredSite
 from csms.domain.site_check import SiteCheck
 from csms.ports import Clock, News, StationLink
 from csms.sites.asked import NewCap, NewReading, SiteDocument, cap_record, invalid, meter_reading, refuse
+from csms.sites.documents import document_of, expect, refuse_taken, refuse_unsafe
 from csms.sites.life import MakeLoop, Parts, SitesStorage
 from csms.sites.pace import PaceLimits
 from csms.sites.releasing import Releases
@@ -162,11 +161,11 @@ class Sites:
 
     async def list_sites(self) -> list[SiteDocument]:
         """Return all sites by their ids."""
-        return [_document(stored) for stored in await self._storage.sites()]
+        return [document_of(stored) for stored in await self._storage.sites()]
 
     async def get_site(self, site_id: str) -> SiteDocument:
         """Return a site. Raises `NotFound`."""
-        return _document(await self._stored(site_id))
+        return document_of(await self._stored(site_id))
 
     async def put_site(
         self, config: Mapping[str, object], *, expected: SiteVersion | None = None, create: bool = False
@@ -189,11 +188,11 @@ class Sites:
                 if twin is not None:
                     raise Conflict(f"there is a site {twin} already; case tells no sites apart")
             if not create:
-                _expect(current, read.id, expected)
+                expect(current, read.id, expected)
             known = await self._storage.known_stations()
-            _refuse_taken(read.id, read.config, known)
+            refuse_taken(read.id, read.config, known)
             refuse(site_keeping.conflicts(read.id, read.config, known))
-            _refuse_unsafe(read.config, known)
+            refuse_unsafe(read.config, known)
             now_us = self._clock.now_us()
             records = site_keeping.saved(read.id, read.config, before=current, known=known, at_us=now_us)
             await self._write(*records)
@@ -207,12 +206,12 @@ class Sites:
             )
             self._adopt(stored)
             self._route()
-        return _document(stored)
+        return document_of(stored)
 
     async def delete_site(self, site_id: str, *, expected: SiteVersion | None = None) -> None:
         """Remove a site; our profiles are taken off its chargers soon after. Raises `NotFound` and `Outdated`."""
         async with self._changing:
-            current = _expect(await self._storage.find_site(site_id), site_id, expected)
+            current = expect(await self._storage.find_site(site_id), site_id, expected)
             await self._write(*site_keeping.removed(current, await self._storage.known_stations()))
             await self._drop(site_id)
             self._route()
@@ -290,7 +289,7 @@ class Sites:
         return task
 
     async def _stored(self, site_id: str) -> StoredSite:
-        return _expect(await self._storage.find_site(site_id), site_id, None)
+        return expect(await self._storage.find_site(site_id), site_id, None)
 
     async def _write(self, *records: Record) -> None:
         """Wait until `records` are durable as one unit."""
@@ -379,38 +378,3 @@ class Sites:
                     self._parts.link.manage(station, managed=managed[station.lower()])
         for task in self._tasks.values():
             task.compare({name: managed[name] for name in task.names if name in managed})
-
-
-def _document(stored: StoredSite) -> SiteDocument:
-    config = msgspec.json.decode(stored.config, type=dict[str, Any])
-    return SiteDocument(id=stored.id, version=stored.version, config=config)
-
-
-def _expect(current: StoredSite | None, site_id: str, version: SiteVersion | None) -> StoredSite:
-    if current is None:
-        raise NotFound(f"there is no site {site_id}")
-    if version not in {None, current.version}:
-        raise Outdated(f"the site {site_id} was changed since: its version is {current.version}")
-    return current
-
-
-def _refuse_taken(site_id: str, config: bytes, known: Sequence[KnownStation]) -> None:
-    homes = {station.id.lower(): station.site_id for station in known}
-    taken = {
-        station: home
-        for station in site_keeping.stations_in(config)
-        if (home := homes.get(station.lower())) not in {None, site_id}
-    }
-    if taken:
-        raise Conflict(
-            "; ".join(f"{station} belongs to the site {home}" for station, home in taken.items())
-            + "; take what is named out there first"
-        )
-
-
-def _refuse_unsafe(config: bytes, known: Sequence[KnownStation]) -> None:
-    """Refuse a site that acts although its failsafes do not fit; one that observes may be on its way there."""
-    if configuration.read(config).mode == "enforce":
-        refuse(
-            FieldProblem(found.path, found.message) for found in site_files.check_site(config, known).problems
-        )
