@@ -17,7 +17,11 @@ class Rest:
 
     def __init__(self, port: int) -> None:
         self._client = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}/api/v1", timeout=TIMEOUT_S, trust_env=False
+            base_url=f"http://127.0.0.1:{port}/api/v1",
+            timeout=TIMEOUT_S,
+            # A connection that is kept may be closed by the server in the moment in which it is used again.
+            limits=httpx.Limits(max_keepalive_connections=0),
+            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:

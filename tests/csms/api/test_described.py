@@ -6,6 +6,7 @@ It goes by docs/openapi.json, which another test compares with the routes: a new
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -31,8 +32,13 @@ from tests.csms.storage.engines import NOW_US, SECRET
 EXAMPLES = 10
 # Conditions are looked at before bodies are (RFC 9110 §13.2.1), so that 412 and 428 may come first.
 REFUSALS = ["400", "401", "403", "404", "409", "412", "413", "415", "422", "428", "503"]
+SOAKING = os.environ.get("HEADROOM_SOAK") == "1"
 CONFIG = SchemathesisConfig.from_dict(
-    {"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}}
+    {
+        "checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}},
+        # Every boundary of every parameter takes minutes.
+        "phases": {"coverage": {"enabled": SOAKING}},
+    }
 )
 DESCRIPTION = schemathesis.openapi.from_path(ROOT / "docs/openapi.json", config=CONFIG)
 CHECKS = [
@@ -97,6 +103,7 @@ def statuses() -> Iterator[list[int]]:
     assert [status for status in statuses if 200 <= status < 300], set(statuses)
 
 
+@pytest.mark.soak
 @DESCRIPTION.parametrize()  # pyright: ignore[reportUntypedFunctionDecorator]
 @settings(
     max_examples=EXAMPLES,

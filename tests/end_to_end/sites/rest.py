@@ -15,7 +15,9 @@ class Rest:
 
     def __init__(self, port: int) -> None:
         self.base_url = f"http://127.0.0.1:{port}/api/v1"
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False)
+        # A connection that is kept may be closed by the server in the moment in which it is used again.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(timeout=_TIMEOUT_S, limits=limits, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
