@@ -9,9 +9,11 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+import msgspec
 from jsonschema import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
+from msgspec import Struct
 
 from csms.ocpp.schemas import Schema, folder
 
@@ -44,6 +46,21 @@ def errors(judge: Validator, payload: str) -> list[ValidationError]:
 def allows(judge: Validator, payload: str) -> bool:
     """Tell whether jsonschema has nothing against a payload."""
     return not errors(judge, payload)
+
+
+def decodes(struct: type[Struct], text: str) -> bool:
+    """Tell whether strict decoding takes a payload."""
+    try:
+        msgspec.json.decode(text, type=struct)
+    except ValueError:
+        return False
+    return True
+
+
+def allows_to_decode(judge: Validator, text: str) -> bool:
+    """Tell whether jsonschema has nothing against a payload that strict decoding should mind."""
+    # multipleOf is no matter of the classes; csms.ocpp.schemas checks it on all that is sent.
+    return all(error.validator == "multipleOf" for error in errors(judge, text))
 
 
 def odd(random: Random) -> Any:

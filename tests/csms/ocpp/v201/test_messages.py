@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import json
+from random import Random
+
 import msgspec
 import pytest
 
-from csms.ocpp.schemas import actions, request_schema, response_schema
+from csms.ocpp.schemas import actions, folder, load, request_schema, response_schema
 from csms.ocpp.v201 import messages as m
+from tests.csms.ocpp import payloads
+
+CLASSES = {f"{action}Request": m.REQUESTS[action] for action in m.REQUESTS} | {
+    f"{action}Response": m.RESPONSES[action] for action in m.RESPONSES
+}
+"""By schema file."""
 
 
 def test_every_schema_has_its_class():
@@ -34,3 +43,13 @@ def test_a_vendors_members_stand_in_custom_data_only():
     assert msgspec.json.decode(text, type=m.HeartbeatRequest).customData == m.CustomData(vendorId="V")
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(b'{"x":1}', type=m.HeartbeatRequest)
+
+
+@pytest.mark.parametrize("file", sorted(CLASSES))
+def test_strict_decoding_judges_as_jsonschema_does(file, scaled):
+    schema, validator = load(folder("v201") / f"{file}.json"), payloads.validator("v201", file)
+    random = Random(file)
+    for _ in range(scaled(15, 500)):
+        for make in (payloads.valid, payloads.mutated):
+            text = json.dumps(make(schema, random))
+            assert payloads.decodes(CLASSES[file], text) == payloads.allows_to_decode(validator, text), text
