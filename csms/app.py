@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import errno
 import gc
 import resource
@@ -143,9 +144,15 @@ async def opened_storage(
 
 
 def _clock(settings: Settings) -> SystemClock:
-    start = settings.site_clock_start
-    start_us = None if start is None else int(start.timestamp() * 1e6)
-    return SystemClock(speed=settings.site_clock_speed, start_us=start_us)
+    return SystemClock(
+        speed=settings.site_clock_speed,
+        start_us=_in_us(settings.site_clock_start),
+        anchor_us=_in_us(settings.site_clock_anchor),
+    )
+
+
+def _in_us(moment: dt.datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1e6)
 
 
 def _new_id() -> str:

@@ -10,13 +10,21 @@ import time
 
 
 class SystemClock:
-    """Site time and machine time of this machine; `speed` scales site time from the moment of creation."""
+    """Site time and machine time of this machine; `speed` scales site time."""
 
-    def __init__(self, *, speed: float = 1.0, start_us: int | None = None) -> None:
-        """Start site time at `start_us` (default: now), running `speed` times as fast as machine time."""
+    def __init__(
+        self, *, speed: float = 1.0, start_us: int | None = None, anchor_us: int | None = None
+    ) -> None:
+        """Let site time be `start_us` (default: now) and run `speed` times as fast as machine time.
+
+        It is `start_us` at the moment `anchor_us` of this machine's UTC; by default at this call. Clocks with
+        one start, speed and anchor agree, whenever and in whichever process they are made.
+        """
         self._speed = speed
-        self._origin_us = time.time_ns() // 1000 if start_us is None else start_us
         self._origin_ns = time.monotonic_ns()
+        wall_us = time.time_ns() // 1000
+        since_us = 0 if anchor_us is None else wall_us - anchor_us
+        self._origin_us = wall_us if start_us is None else start_us + int(since_us * speed)
         self._real = speed == 1.0 and start_us is None
 
     def now_us(self) -> int:

@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     """How much faster than the machine's time the site's passes; other than 1 with `demo` only."""
     site_clock_start: dt.datetime | None = None
     """The moment at which the site's time begins, with its zone; with `demo` only."""
+    site_clock_anchor: dt.datetime | None = None
+    """When it was `site_clock_start`, by the machine's clock; not set: when the process began. With `demo` only."""
 
     message_log: Literal["all", "errors", "off"] = "all"
     """Which raw messages are kept of a charger that registers itself by connecting."""
@@ -215,7 +217,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("site_clock_start", mode="before")
+    @field_validator("site_clock_start", "site_clock_anchor", mode="before")
     @classmethod
     def _moment_with_a_zone(cls, value: object) -> object:
         moment = value
@@ -230,7 +232,7 @@ class Settings(BaseSettings):
             raise _refused("must be a moment of this century with its zone, as 2027-01-01T00:00:00Z")
         return moment.astimezone(dt.UTC)
 
-    @field_validator("site_clock_speed", "site_clock_start")
+    @field_validator("site_clock_speed", "site_clock_start", "site_clock_anchor")
     @classmethod
     def _time_is_real_outside_the_demo(cls, value: _T, info: ValidationInfo) -> _T:
         if value not in {None, 1.0} and not info.data.get("demo", False):
@@ -238,6 +240,13 @@ class Settings(BaseSettings):
                 "is for trying out: chargers and the store would take that time for real. "
                 "Remove it, or set demo = true beside a database_url that holds nothing else"
             )
+        return value
+
+    @field_validator("site_clock_anchor")
+    @classmethod
+    def _anchor_of_a_start(cls, value: dt.datetime | None, info: ValidationInfo) -> dt.datetime | None:
+        if value is not None and info.data.get("site_clock_start") is None:
+            raise _refused("says when the site's time was site_clock_start: set that too")
         return value
 
 

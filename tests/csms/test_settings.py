@@ -122,10 +122,19 @@ def test_names_of_a_proxy_come_from_the_file_and_the_environment(file, monkeypat
 
 def test_a_demo_has_a_clock_of_its_own(file):
     settings = load(
-        file("demo = true\nsite_clock_speed = 60\nsite_clock_start = 2027-01-04T07:00:00+01:00\n")
+        file(
+            "demo = true\nsite_clock_speed = 60\nsite_clock_start = 2027-01-04T07:00:00+01:00\n"
+            "site_clock_anchor = 2026-11-24T09:30:00Z\n"
+        )
     )
     assert settings.site_clock_speed == 60
     assert settings.site_clock_start == dt.datetime(2027, 1, 4, 6, tzinfo=dt.UTC)
+    assert settings.site_clock_anchor == dt.datetime(2026, 11, 24, 9, 30, tzinfo=dt.UTC)
+
+
+def test_an_anchor_needs_the_start_that_it_anchors(file):
+    with pytest.raises(ConfigurationError, match="set that too"):
+        load(file("demo = true\nsite_clock_anchor = 2026-11-24T09:30:00Z\n"))
 
 
 def test_the_clock_of_a_demo_may_come_from_the_environment(monkeypatch):
@@ -172,6 +181,8 @@ def test_the_clock_of_a_demo_may_come_from_the_environment(monkeypatch):
         ("site_clock_start = 1970-01-01T00:00:00Z", "must be a moment"),
         ("site_clock_start = 'soon'", "must be a moment"),
         ("site_clock_start = 1800000000", "must be a moment"),
+        ("site_clock_anchor = 2026-11-24T09:30:00Z", "set demo = true beside a database_url"),
+        ("site_clock_anchor = 'soon'", "must be a moment"),
         ("site_clock_speed = 0", "must be more than 0"),
         ("sample_interval_s = 0", "must be at least 1"),
         ("settle_s = -1", "must be at least 0"),

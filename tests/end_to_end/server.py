@@ -105,8 +105,6 @@ class Server:
         self.ocpp_port = 0
         self.http_port = 0
         self.logs: list[Log] = []
-        self.program: list[str] = ["-m", "csms"]
-        """What Python runs to start the server."""
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -151,7 +149,7 @@ class Server:
         """Start the process and wait until it says that it is ready; the ports stay the same ever after."""
         self.write_config()
         self._process = subprocess.Popen(
-            [sys.executable, *self.program, "serve", "--config", str(self.config)],
+            [sys.executable, "-m", "csms", "serve", "--config", str(self.config)],
             cwd=self.folder,
             env=environment(),
             stdin=subprocess.DEVNULL,
